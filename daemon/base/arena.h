@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Arena: bump memory that lives as long as one exchange; freed in one go, destructors are not run.
+// ArenaPool keeps a worker's arenas warm. Not for anything that outlives the exchange.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace limpet {
+
+/// Memory handed out by moving a pointer, taken back all at once.
+class Arena {
+ public:
+  static constexpr std::size_t kFirstBytes = 4096 - 64;
+
+  Arena() noexcept : next_(first_), end_(first_ + kFirstBytes) {}
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { release_extra(); }
+
+  /// Memory of `bytes`, aligned for any object.
+  [[nodiscard]] void* allocate(std::size_t bytes) {
+    const std::size_t rounded = (bytes + 7) & ~std::size_t{7};
+    if (static_cast<std::size_t>(end_ - next_) < rounded) return allocate_extra(rounded);
+    return std::exchange(next_, next_ + rounded);
+  }
+  /// Memory for characters; not aligned, so texts pack tightly when allocated in a row.
+  [[nodiscard]] char* allocate_text(std::size_t bytes) { return static_cast<char*>(allocate(bytes)); }
+
+  /// A copy of `text` that lives as long as the arena.
+  [[nodiscard]] std::string_view copy(std::string_view text) {
+    if (text.empty()) return {};
+    char* place = allocate_text(text.size());
+    std::memcpy(place, text.data(), text.size());
+    return {place, text.size()};
+  }
+  /// `parts` joined, in the arena.
+  template <typename... Parts>
+  [[nodiscard]] std::string_view join(const Parts&... parts) {
+    const std::size_t total = (std::string_view(parts).size() + ... + 0);
+    char* place = allocate_text(total);
+    char* at = place;
+    ((std::memcpy(at, std::string_view(parts).data(), std::string_view(parts).size()),
+      at += std::string_view(parts).size()),
+     ...);
+    return {place, total};
+  }
+
+  /// An object whose destructor nobody runs.
+  template <typename T, typename... Args>
+  [[nodiscard]] T* make(Args&&... args) {
+    static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
+    return new (allocate(sizeof(T))) T(std::forward<Args>(args)...);
+  }
+  /// An array of default-made objects.
+  template <typename T>
+  [[nodiscard]] T* make_array(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
+    return new (allocate(sizeof(T) * count)) T[count];
+  }
+
+  /// Forgets everything handed out.
+  void reset() noexcept {
+    release_extra();
+    next_ = first_;
+    end_ = first_ + kFirstBytes;
+  }
+  /// Bytes beyond the first block; what large heads cost.
+  [[nodiscard]] std::size_t extra_bytes() const noexcept { return extra_bytes_; }
+
+ private:
+  struct Extra {
+    Extra* next;
+  };
+  void* allocate_extra(std::size_t bytes);
+  void release_extra() noexcept;
+
+  char* next_;
+  char* end_;
+  Extra* extra_ = nullptr;
+  std::size_t extra_bytes_ = 0;
+  alignas(16) char first_[kFirstBytes];
+};
+
+/// A worker's arenas, kept for the next exchange.
+/// Thread: its worker.
+class ArenaPool {
+ public:
+  static constexpr std::size_t kKept = 256;
+
+  [[nodiscard]] Arena* take() {
+    if (spare_.empty()) return new Arena;  // NOLINT(cppcoreguidelines-owning-memory)
+    Arena* arena = spare_.back().release();
+    spare_.pop_back();
+    return arena;
+  }
+  /// Takes back an arena that take() gave; nothing in it may be used any more.
+  void give(Arena* arena) noexcept {
+    std::unique_ptr<Arena> owned(arena);
+    if (spare_.size() >= kKept) return;
+    owned->reset();
+    spare_.push_back(std::move(owned));
+  }
+
+ private:
+  std::vector<std::unique_ptr<Arena>> spare_ = [] {
+    std::vector<std::unique_ptr<Arena>> places;
+    places.reserve(kKept);
+    return places;
+  }();
+};
+
+}  // namespace limpet

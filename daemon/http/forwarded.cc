@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/http/forwarded.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include <arpa/inet.h>
+
+#include "daemon/base/text.h"
+#include "daemon/http/char_class.h"
+
+namespace limpet {
+
+namespace {
+
+constexpr std::string_view kViaHttp11 = "1.1 limpet";
+constexpr std::string_view kViaHttp10 = "1.0 limpet";
+constexpr std::string_view kViaHttp2 = "2.0 limpet";
+
+[[nodiscard]] bool is_address(std::string_view text, int family) noexcept {
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.empty() || text.size() >= terminated.size()) return false;
+  std::memcpy(terminated.data(), text.data(), text.size());
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return inet_pton(family, terminated.data(), address.data()) == 1;
+}
+
+// Every entry of the list fields `id`, split at commas outside quotes, from the last back to the
+// first.
+class EntriesBackwards {
+ public:
+  EntriesBackwards(const HeaderList& fields, FieldName id) noexcept
+      : fields_(fields.fields()), id_(id) {}
+
+  [[nodiscard]] bool next(std::string_view& entry) noexcept {
+    while (!has_value_) {
+      if (fields_.empty()) return false;
+      const Field& field = fields_.back();
+      fields_ = fields_.first(fields_.size() - 1);
+      if (field.id != id_ || field.is_removed) continue;
+      value_ = field.value();
+      has_value_ = true;
+    }
+    const std::size_t comma = last_comma();
+    entry = text::trim(comma == std::string_view::npos ? value_ : value_.substr(comma + 1));
+    has_value_ = comma != std::string_view::npos;
+    value_ = value_.substr(0, has_value_ ? comma : 0);
+    return true;
+  }
+
+ private:
+  [[nodiscard]] std::size_t last_comma() const noexcept {
+    bool is_quoted = false;
+    for (std::size_t at = value_.size(); at > 0; --at) {
+      const char c = value_[at - 1];
+      if (c == '"') is_quoted = !is_quoted;
+      if (c == ',' && !is_quoted) return at - 1;
+    }
+    return std::string_view::npos;
+  }
+
+  std::span<const Field> fields_;
+  FieldName id_;
+  std::string_view value_;
+  bool has_value_ = false;
+};
+
+// The node of "for=" in one element of Forwarded, without quotes, or empty.
+[[nodiscard]] std::string_view forwarded_for(std::string_view element) noexcept {
+  while (!element.empty()) {
+    std::string_view value = text::trim(text::cut(element, ';'));
+    const std::string_view name = text::trim(text::cut(value, '='));
+    if (!text::equals_ignoring_case(name, "for")) continue;
+    value = text::trim(value);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    return value;
+  }
+  return {};
+}
+
+constexpr std::uint64_t kForwardingNames =
+    HeaderList::bit(FieldName::kXForwardedFor) | HeaderList::bit(FieldName::kXForwardedHost) |
+    HeaderList::bit(FieldName::kXForwardedPort) | HeaderList::bit(FieldName::kXForwardedProto) |
+    HeaderList::bit(FieldName::kXRealIp) | HeaderList::bit(FieldName::kForwarded);
+
+void remove_forwarding(HeaderList& fields) noexcept {
+  constexpr std::string_view kStart = "x-forwarded-";
+  for (Field& field : fields.fields()) {
+    const bool is_known = (HeaderList::bit(field.id) & kForwardingNames) != 0;
+    if (is_known || (field.id == FieldName::kOther && field.name().starts_with(kStart)))
+      field.is_removed = true;
+  }
+}
+
+// One field with all values of that name and `value` behind them.
+void append(HeaderList& fields, FieldName id, std::string_view value) {
+  std::string_view joined;
+  for (const Field& field : fields.fields()) {
+    if (field.id != id || field.is_removed || field.value_bytes == 0) continue;
+    joined = joined.empty() ? field.value() : fields.arena().join(joined, ", ", field.value());
+  }
+  fields.set(
+      id, joined.empty() ? fields.arena().copy(value) : fields.arena().join(joined, ", ", value));
+}
+
+// A token, or a quoted-string of it: a host with a port needs quotes (RFC 7239 section 4).
+[[nodiscard]] std::string_view quoted_if_needed(Arena& arena, std::string_view text) {
+  return chars::is_token(text) ? text : arena.join("\"", text, "\"");
+}
+
+void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
+  Arena& arena = head.fields.arena();
+  std::string_view node = "unknown";
+  if (facts.client_address.find(':') != std::string_view::npos) {
+    node = arena.join("\"[", facts.client_address, "]\"");
+  } else if (!facts.client_address.empty()) {
+    node = facts.client_address;
+  }
+  std::string_view element = arena.join("for=", node, ";proto=", facts.scheme);
+  // The authority was judged by RFC 3986: it holds neither quotes nor backslashes.
+  if (!head.authority.empty())
+    element = arena.join(element, ";host=", quoted_if_needed(arena, head.authority));
+  append(head.fields, FieldName::kForwarded, element);
+}
+
+}  // namespace
+
+void add_via(HeaderList& fields, HttpVersion received) {
+  switch (received) {
+    case HttpVersion::kHttp10:
+      return fields.add(FieldName::kVia, kViaHttp10);
+    case HttpVersion::kHttp11:
+      return fields.add(FieldName::kVia, kViaHttp11);
+    case HttpVersion::kHttp2:
+      return fields.add(FieldName::kVia, kViaHttp2);
+  }
+}
+
+void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
+  HeaderList& fields = head.fields;
+  if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
+  if (!facts.client_address.empty())
+    append(fields, FieldName::kXForwardedFor, facts.client_address);
+  if (fields.find(FieldName::kXForwardedProto) == nullptr) {
+    fields.add(FieldName::kXForwardedProto, facts.scheme);
+  }
+  if (!head.authority.empty() && fields.find(FieldName::kXForwardedHost) == nullptr) {
+    fields.add(FieldName::kXForwardedHost, head.authority);
+  }
+  if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
+  add_via(fields, head.version);
+}
+
+std::string_view node_address(std::string_view node) noexcept {
+  node = text::trim(node);
+  if (node.starts_with('[')) {
+    const std::size_t close = node.find(']');
+    if (close == std::string_view::npos) return {};
+    const std::string_view behind = node.substr(close + 1);
+    const std::string_view inside = node.substr(1, close - 1);
+    return (behind.empty() || behind.front() == ':') && is_address(inside, AF_INET6)
+               ? inside
+               : std::string_view{};
+  }
+  if (std::count(node.begin(), node.end(), ':') > 1)
+    return is_address(node, AF_INET6) ? node : std::string_view{};
+  const std::string_view host = node.substr(0, node.find(':'));
+  return is_address(host, AF_INET) ? host : std::string_view{};
+}
+
+std::string_view true_client(const HeaderList& fields, std::string_view peer,
+                             const AddressPredicate& trusted) {
+  std::string_view client = peer;
+  const bool has_list = fields.find(FieldName::kXForwardedFor) != nullptr;
+  EntriesBackwards entries(fields, has_list ? FieldName::kXForwardedFor : FieldName::kForwarded);
+  std::string_view entry;
+  while (trusted.contains(client) && entries.next(entry)) {
+    const std::string_view before = node_address(has_list ? entry : forwarded_for(entry));
+    if (before.empty()) break;
+    client = before;
+  }
+  return client;
+}
+
+}  // namespace limpet

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/http/framing.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "daemon/base/text.h"
+#include "daemon/http/char_class.h"
+
+namespace limpet {
+
+namespace {
+
+struct Lengths {
+  const Field* content_length = nullptr;
+  const Field* transfer_encoding = nullptr;
+  Refusal refusal;
+};
+
+[[nodiscard]] Lengths lengths_in(const HeaderList& fields) noexcept {
+  Lengths found;
+  for (const Field& field : fields.fields()) {
+    if (field.is_removed) continue;
+    if (field.id == FieldName::kContentLength) {
+      if (found.content_length != nullptr) {
+        found.refusal = bad("RFC 9112 section 6.3: more than one Content-Length");
+      }
+      found.content_length = &field;
+    } else if (field.id == FieldName::kTransferEncoding) {
+      if (found.transfer_encoding != nullptr) {
+        found.refusal = bad("RFC 9112 section 6.1: more than one Transfer-Encoding");
+      }
+      found.transfer_encoding = &field;
+    }
+  }
+  return found;
+}
+
+// Whether every part of the list is a token, and whether the last one is chunked.
+[[nodiscard]] Refusal judge_coding_list(std::string_view list) noexcept {
+  std::string_view coding;
+  std::size_t chunked = 0;
+  do {
+    coding = text::trim(text::cut(list, ','));
+    const std::size_t name_bytes = coding.find(';');
+    const std::string_view name = text::trim(coding.substr(0, name_bytes));
+    if (!chars::is_token(name)) return bad("RFC 9112 section 6.1: malformed Transfer-Encoding");
+    if (text::equals_ignoring_case(name, "chunked")) {
+      if (name_bytes != std::string_view::npos)
+        return bad("RFC 9112 section 7.1: chunked has no parameters");
+      ++chunked;
+    } else if (list.empty()) {
+      return bad("RFC 9112 section 6.3: the last transfer coding of a request is not chunked");
+    }
+  } while (!list.empty());
+  if (chunked > 1) return bad("RFC 9112 section 6.1: chunked applied more than once");
+  return {Fault::kUnknownCoding, "RFC 9112 section 6.1: transfer coding other than chunked"};
+}
+
+[[nodiscard]] Refusal judge_coding(std::string_view value, HttpVersion version) noexcept {
+  if (version == HttpVersion::kHttp10)
+    return bad("RFC 9112 section 6.1: Transfer-Encoding in HTTP/1.0");
+  if (text::equals_ignoring_case(value, "chunked")) return {};
+  if (value.empty() || value.back() == ',')
+    return bad("RFC 9112 section 6.1: malformed Transfer-Encoding");
+  return judge_coding_list(value);
+}
+
+// What the two length fields say, if either is there.
+[[nodiscard]] Framing framing_by_fields(const HeaderList& fields, HttpVersion version) noexcept {
+  Framing framing;
+  const Lengths found = lengths_in(fields);
+  framing.refusal = found.refusal;
+  if (framing.refusal.is_refused()) return framing;
+  if (found.transfer_encoding != nullptr) {
+    if (found.content_length != nullptr) {
+      framing.refusal = bad("RFC 9112 section 6.3: Content-Length together with Transfer-Encoding");
+      return framing;
+    }
+    framing.refusal = judge_coding(found.transfer_encoding->value(), version);
+    framing.body.kind = BodyLength::Kind::kUnknown;
+    framing.is_chunked = true;
+    return framing;
+  }
+  const auto length = text::parse_unsigned(found.content_length->value());
+  if (!length || *length >> 63 != 0) {
+    framing.refusal = bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
+    return framing;
+  }
+  framing.body.bytes = *length;
+  framing.body.kind = *length == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
+  return framing;
+}
+
+constexpr std::uint64_t kLengths =
+    HeaderList::bit(FieldName::kContentLength) | HeaderList::bit(FieldName::kTransferEncoding);
+
+constexpr std::array kForbiddenStarts = {std::string_view{"content-"},
+                                         std::string_view{"proxy-"},
+                                         std::string_view{"if-"},
+                                         std::string_view{"sec-"},
+                                         std::string_view{"x-forwarded-"},
+                                         std::string_view{"limpet-"},
+                                         std::string_view{"access-control-"}};
+
+constexpr std::array kForbiddenNames = {std::string_view{"age"},
+                                        std::string_view{"expires"},
+                                        std::string_view{"max-forwards"},
+                                        std::string_view{"pragma"},
+                                        std::string_view{"range"},
+                                        std::string_view{"vary"},
+                                        std::string_view{"accept-ranges"},
+                                        std::string_view{"allow"},
+                                        std::string_view{"www-authenticate"},
+                                        std::string_view{"strict-transport-security"},
+                                        std::string_view{"origin-agent-cluster"},
+                                        std::string_view{"refresh"}};
+
+}  // namespace
+
+Framing request_framing(const HeaderList& fields, HttpVersion version) noexcept {
+  if (!fields.may_have_any(kLengths)) return {};
+  return framing_by_fields(fields, version);
+}
+
+Framing response_framing(const HeaderList& fields, HttpVersion version, std::uint16_t status,
+                         Method method) noexcept {
+  Framing framing;
+  framing.body.kind = BodyLength::Kind::kUnknown;
+  if (fields.may_have_any(kLengths)) framing = framing_by_fields(fields, version);
+  if (framing.refusal.is_refused()) return framing;
+  const bool is_accepted_connect = method == Method::kConnect && status >= 200 && status < 300;
+  if (status == 101 || is_accepted_connect) {
+    framing = {{BodyLength::Kind::kTunnel, 0}, false, {}};
+  } else if (method == Method::kHead || is_bodiless(status)) {
+    framing = {};
+  }
+  return framing;
+}
+
+bool is_trailer_allowed(const Field& field) noexcept {
+  using enum FieldName;
+  switch (field.id) {
+    case kOther:
+      break;
+    case kAccept:
+    case kLastEventId:
+    case kReferer:
+    case kServer:
+    case kTraceparent:
+    case kUserAgent:
+      return true;
+    default:
+      return false;  // every other name that limpet reads steers something
+  }
+  const std::string_view name = field.name();
+  return std::none_of(kForbiddenStarts.begin(), kForbiddenStarts.end(),
+                      [name](std::string_view start) { return name.starts_with(start); }) &&
+         std::find(kForbiddenNames.begin(), kForbiddenNames.end(), name) == kForbiddenNames.end();
+}
+
+}  // namespace limpet

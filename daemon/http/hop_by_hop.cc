@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/http/hop_by_hop.h"
+
+#include <array>
+
+#include "daemon/base/text.h"
+#include "daemon/http/char_class.h"
+
+namespace limpet {
+
+namespace {
+
+using text::equals_ignoring_case;
+
+constexpr std::size_t kOptionsMax = 32;
+
+constexpr auto bit = HeaderList::bit;
+
+constexpr std::uint64_t kAlwaysRemoved = bit(FieldName::kConnection) | bit(FieldName::kKeepAlive) |
+                                         bit(FieldName::kProxyConnection) | bit(FieldName::kTe) |
+                                         bit(FieldName::kTransferEncoding) |
+                                         bit(FieldName::kUpgrade) | bit(FieldName::kHttp2Settings);
+
+// Fields that decide where a message goes or where it ends: no next hop may lose them by
+// nomination.
+constexpr std::array kNeverNominated = {
+    std::string_view{"host"}, std::string_view{"content-length"},
+    std::string_view{"transfer-encoding"}, std::string_view{"expect"}, std::string_view{"trailer"}};
+
+void remove_named(HeaderList& fields, std::string_view option) noexcept {
+  for (Field& field : fields.fields()) {
+    if (equals_ignoring_case(field.name(), option)) field.is_removed = true;
+  }
+}
+
+[[nodiscard]] bool is_never_nominated(std::string_view option) noexcept {
+  for (const std::string_view name : kNeverNominated) {
+    if (equals_ignoring_case(option, name)) return true;
+  }
+  return false;
+}
+
+[[nodiscard]] Refusal read_option(std::string_view option, HeaderList& fields, MessageKind kind,
+                                  HopByHop& said) noexcept {
+  if (chars::lowers_to(option, "keep-alive")) {
+    said.has_keep_alive = true;
+  } else if (chars::lowers_to(option, "close")) {
+    said.has_close = true;
+  } else if (chars::lowers_to(option, "upgrade")) {
+    said.has_upgrade = true;
+  } else if (!chars::is_token(option)) {
+    return bad("RFC 9110 section 7.6.1: connection option is not a token");
+  } else if (!is_never_nominated(option)) {
+    remove_named(fields, option);
+  } else if (kind == MessageKind::kRequest) {
+    return bad(
+        "RFC 9110 section 7.6.1: Connection names a field that frames or routes the request");
+  }
+  return {};
+}
+
+[[nodiscard]] Refusal read_connection(std::string_view list, HeaderList& fields, MessageKind kind,
+                                      HopByHop& said, std::size_t& options) noexcept {
+  while (!list.empty()) {
+    const std::string_view option = text::trim(text::cut(list, ','));
+    if (++options > kOptionsMax) return bad("RFC 9110 section 7.6.1: too many connection options");
+    if (option.empty()) continue;  // RFC 9110 section 5.6.1.2: empty elements are ignored
+    const Refusal refusal = read_option(option, fields, kind, said);
+    if (refusal.is_refused()) return refusal;
+  }
+  return {};
+}
+
+[[nodiscard]] bool lists(std::string_view list, std::string_view wanted) noexcept {
+  while (!list.empty()) {
+    if (equals_ignoring_case(text::trim(text::cut(list, ',')), wanted)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
+  if (!fields.may_have_any(kAlwaysRemoved)) return {};
+  std::size_t options = 0;
+  for (Field& field : fields.fields()) {
+    if ((kAlwaysRemoved & bit(field.id)) == 0) continue;
+    // A nominated Connection, TE or Upgrade is read all the same: is_removed is not asked.
+    field.is_removed = true;
+    if (field.id == FieldName::kConnection) {
+      const Refusal refusal = read_connection(field.value(), fields, kind, said, options);
+      if (refusal.is_refused()) return refusal;
+    } else if (field.id == FieldName::kTe) {
+      said.accepts_trailers = said.accepts_trailers || lists(field.value(), "trailers");
+    } else if (field.id == FieldName::kUpgrade) {
+      said.offers_websocket = said.offers_websocket || lists(field.value(), "websocket");
+    }
+  }
+  return {};
+}
+
+}  // namespace limpet

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// hop_by_hop: what a head says about this one connection, read and taken out, so that nothing of it
+// reaches the other side. The codec writes its own words there (http1_codec_write.cc). Trailer is
+// kept: it speaks of the message.
+
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/http/headers.h"
+#include "daemon/http/refusal.h"
+
+namespace limpet {
+
+/// What the hop-by-hop fields said.
+struct HopByHop {
+  bool has_close = false;
+  bool has_keep_alive = false;
+  bool has_upgrade = false;       ///< Connection names Upgrade
+  bool accepts_trailers = false;  ///< TE: trailers
+  bool offers_websocket = false;  ///< Upgrade lists websocket
+};
+
+enum class MessageKind : std::uint8_t { kRequest, kResponse };
+
+/// Reads Connection, TE and Upgrade, then removes them, Keep-Alive, Proxy-Connection,
+/// Transfer-Encoding, HTTP2-Settings and every field that Connection names. RFC: 9110
+/// section 7.6.1. A request that names a field which frames or routes it is refused; a response
+/// that does is not obeyed in that point.
+[[nodiscard]] Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind,
+                                       HopByHop& said) noexcept;
+
+}  // namespace limpet

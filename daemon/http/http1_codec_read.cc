@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstring>
+
+#include "daemon/base/text.h"
+#include "daemon/http/authority.h"
+#include "daemon/http/hop_by_hop.h"
+#include "daemon/http/http1_codec.h"
+
+namespace limpet {
+
+namespace {
+
+// 1xx heads live in the arena of their exchange, so a replica may not send them without end.
+constexpr std::uint8_t kInformationalMax = 32;
+
+StreamEvent& add_event(StreamEvents& events, StreamEvent::Kind kind) {
+  StreamEvent& event = events.emplace_back();
+  event.kind = kind;
+  return event;
+}
+
+// The one copy of a section, with readable bytes behind it.
+[[nodiscard]] char* copy_section(Arena& arena, std::string_view section) {
+  char* copy = arena.allocate_text(section.size() + kSectionSlack);
+  std::memcpy(copy, section.data(), section.size());
+  std::memset(copy + section.size(), 0, kSectionSlack);
+  return copy;
+}
+
+// From the first field line to the end of the section.
+[[nodiscard]] std::string_view field_lines(const char* copy, std::size_t section_bytes,
+                                           const LineEnds& ends, std::size_t first) noexcept {
+  const std::size_t start = first == 0 ? 0 : ends.at[first - 1] + std::size_t{2};
+  return {copy + start, section_bytes - start};
+}
+
+constexpr Refusal kHeadTooLarge = {Fault::kFieldsTooLarge,
+                                   "RFC 6585 section 5: field lines too large"};
+
+[[nodiscard]] Refusal read_expect(RequestHead& head) noexcept {
+  if (!head.fields.may_have(FieldName::kExpect)) return {};
+  for (const Field& field : head.fields.fields()) {
+    if (field.id != FieldName::kExpect) continue;
+    if (!text::equals_ignoring_case(field.value(), "100-continue")) {
+      return {Fault::kExpectationFailed, "RFC 9110 section 10.1.1: unknown expectation"};
+    }
+  }
+  // Without a body there is nothing to wait for, and HTTP/1.0 knows no 100: the replica is not
+  // asked.
+  head.expects_continue =
+      head.body.kind != BodyLength::Kind::kNone && head.version == HttpVersion::kHttp11;
+  if (!head.expects_continue) head.fields.remove(FieldName::kExpect);
+  return {};
+}
+
+}  // namespace
+
+std::size_t Http1Codec::feed(std::string_view bytes, HeadHome& home, StreamEvents& events) {
+  std::size_t used = 0;
+  while (used < bytes.size()) {
+    const std::size_t step = feed_some(bytes.substr(used), home, events);
+    if (reading_ == Reading::kBroken) return bytes.size();
+    used += step;
+    if (step == 0) break;
+  }
+  // RFC 9112 section 9.2: bytes behind a response answer nothing that was asked; nothing more is
+  // read from there.
+  if (role_ == CodecRole::kClient && reading_ == Reading::kDone && used < bytes.size())
+    keep_alive_ = false;
+  return used;
+}
+
+std::size_t Http1Codec::feed_some(std::string_view bytes, HeadHome& home, StreamEvents& events) {
+  switch (reading_) {
+    case Reading::kHead:
+      return read_head(bytes, home, events);
+    case Reading::kKnownBody:
+    case Reading::kChunkData:
+      return read_body(bytes, events);
+    case Reading::kChunkLine:
+      return read_chunk_line(bytes, events);
+    case Reading::kChunkEnd:
+      return read_chunk_end(bytes, events);
+    case Reading::kTrailers:
+      return read_trailers(bytes, events);
+    case Reading::kUntilClose:
+    case Reading::kTunnel:
+      add_event(events, StreamEvent::Kind::kBody).bytes = bytes;
+      return bytes.size();
+    case Reading::kDone:
+    case Reading::kBroken:
+      break;
+  }
+  return 0;
+}
+
+std::size_t Http1Codec::read_head(std::string_view bytes, HeadHome& home, StreamEvents& events) {
+  if (role_ == CodecRole::kClient && !is_asked_) {
+    return fail(bad("RFC 9112 section 9.2: a response that nobody asked for"), events);
+  }
+  // Another protocol may never send an empty line: it is known by its first bytes.
+  constexpr std::string_view kStart = "HTTP/1.";
+  if (role_ == CodecRole::kClient &&
+      bytes.substr(0, kStart.size()) != kStart.substr(0, bytes.size())) {
+    return fail(bad("RFC 9112 section 4: a response does not begin with HTTP/1."), events);
+  }
+  // RFC 9112 section 2.2: one empty line before a request line is skipped.
+  if (role_ == CodecRole::kServer && !line_skipped_ && bytes.starts_with("\r\n")) {
+    line_skipped_ = true;
+    scan_.reset();
+    return 2;
+  }
+  const SectionLimits room = {limits_->request_line_bytes, limits_->header_bytes,
+                              std::min(limits_->header_fields, LineEnds::kFieldsMax)};
+  LineEnds ends;
+  Refusal refusal;
+  const auto outcome = scan_.scan(bytes, SectionScan::Section::kHead, room, ends, refusal);
+  if (outcome == SectionScan::Outcome::kIncomplete) return 0;
+  if (outcome == SectionScan::Outcome::kRefused) return fail(refusal, events);
+
+  const std::string_view section = bytes.substr(0, scan_.section_bytes());
+  if (ends.count == 0)
+    return fail(bad("RFC 9112 section 2.2: empty line where a start line is due"), events);
+  scan_.reset();
+  arena_ = &home.arena_for(0);
+  head_bytes_ = 0;
+  head_fields_ = static_cast<std::uint16_t>(ends.count - 1);
+  refusal = role_ == CodecRole::kServer ? read_request(section, ends, events)
+                                        : read_response(section, ends, events);
+  return refusal.is_refused() ? fail(refusal, events) : section.size();
+}
+
+Refusal Http1Codec::read_request(std::string_view section, const LineEnds& ends,
+                                 StreamEvents& events) {
+  char* copy = copy_section(*arena_, section);
+  RequestLine line;
+  Refusal refusal = parse_request_line({copy, ends.at[0]}, line);
+  method_ = line.method;
+  if (refusal.is_refused()) return refusal;
+  peer_version_ = line.version;
+
+  auto& head = *arena_->make<RequestHead>(*arena_);
+  head.method = line.method;
+  head.method_text = line.method_text;
+  head.version = line.version;
+  std::size_t charged = 0;
+  refusal = parse_fields(copy, ends, 1, head.fields, charged);
+  if (refusal.is_refused()) return refusal;
+  if (charged > limits_->header_bytes) return kHeadTooLarge;
+  head_bytes_ = static_cast<std::uint32_t>(charged);
+  head.fields.note_lines(field_lines(copy, section.size(), ends, 1));
+
+  refusal = resolve_target(head, line.target);
+  if (refusal.is_refused()) return refusal;
+  Framing framing;
+  refusal = read_request_meaning(head, framing);
+  if (refusal.is_refused()) return refusal;
+
+  add_event(events, StreamEvent::Kind::kRequestHead).request = &head;
+  begin_body(framing, events);
+  return {};
+}
+
+// Framing first: stripping takes Transfer-Encoding away.
+Refusal Http1Codec::read_request_meaning(RequestHead& head, Framing& framing) {
+  framing = request_framing(head.fields, head.version);
+  if (framing.refusal.is_refused()) return framing.refusal;
+  head.body = framing.body;
+  HopByHop said;
+  Refusal refusal = strip_hop_by_hop(head.fields, MessageKind::kRequest, said);
+  if (refusal.is_refused()) return refusal;
+  refusal = read_expect(head);
+  if (refusal.is_refused()) return refusal;
+
+  const bool is_http11 = head.version == HttpVersion::kHttp11;
+  keep_alive_ = keep_alive_ && !said.has_close && (is_http11 || said.has_keep_alive);
+  head.accepts_trailers = said.accepts_trailers && is_http11;
+  // RFC 9110 section 7.8: an upgrade offer in HTTP/1.0 is ignored; so is every protocol but
+  // websocket, which is a GET without a body (RFC 6455 section 4.1). What is ignored is not
+  // forwarded either.
+  if (said.has_upgrade && said.offers_websocket && is_http11 && head.method == Method::kGet &&
+      head.body.kind == BodyLength::Kind::kNone) {
+    head.upgrade = "websocket";
+  }
+  return {};
+}
+
+Refusal Http1Codec::read_response(std::string_view section, const LineEnds& ends,
+                                  StreamEvents& events) {
+  char* copy = copy_section(*arena_, section);
+  StatusLine line;
+  Refusal refusal = parse_status_line({copy, ends.at[0]}, line);
+  if (refusal.is_refused()) return refusal;
+  peer_version_ = line.version;
+
+  auto& head = *arena_->make<ResponseHead>(*arena_);
+  head.status = line.status;
+  head.version = line.version;
+  head.reason = line.reason;
+  std::size_t charged = 0;
+  refusal = parse_fields(copy, ends, 1, head.fields, charged);
+  if (refusal.is_refused()) return refusal;
+  if (charged > limits_->header_bytes) return kHeadTooLarge;
+  head_bytes_ = static_cast<std::uint32_t>(charged);
+  head.fields.note_lines(field_lines(copy, section.size(), ends, 1));
+
+  Framing framing;
+  refusal = read_response_meaning(head, framing);
+  if (refusal.is_refused()) return refusal;
+  const bool is_informational = head.status < 200 && head.status != 101;
+  using Kind = StreamEvent::Kind;
+  add_event(events, is_informational ? Kind::kInformational : Kind::kResponseHead).response = &head;
+  if (!is_informational) begin_body(framing, events);
+  return {};
+}
+
+Refusal Http1Codec::read_response_meaning(ResponseHead& head, Framing& framing) {
+  framing = response_framing(head.fields, head.version, head.status, method_);
+  if (framing.refusal.is_refused()) return framing.refusal;
+  head.body = framing.body;
+  HopByHop said;
+  const Refusal refusal = strip_hop_by_hop(head.fields, MessageKind::kResponse, said);
+  if (refusal.is_refused()) return refusal;
+  // RFC 9110 section 8.6: no Content-Length in 1xx, 204 and an accepted CONNECT.
+  const bool is_tunnel = head.body.kind == BodyLength::Kind::kTunnel;
+  if (head.status < 200 || head.status == 204 || is_tunnel)
+    head.fields.remove(FieldName::kContentLength);
+  if (head.status == 101) {
+    if (!upgrade_asked_ || !said.has_upgrade || !said.offers_websocket) {
+      return bad("RFC 9110 section 15.2.2: 101 for a protocol that nobody asked for");
+    }
+    head.upgrade = "websocket";
+  } else if (head.status < 200) {
+    if (++informational_ > kInformationalMax)
+      return bad("RFC 9110 section 15.2: too many 1xx responses");
+    return {};
+  }
+  const bool ends_with_connection =
+      head.body.kind == BodyLength::Kind::kUnknown && !framing.is_chunked;
+  const bool is_kept = head.version == HttpVersion::kHttp11 || said.has_keep_alive;
+  keep_alive_ = keep_alive_ && is_kept && !said.has_close && !ends_with_connection && !is_tunnel;
+  return {};
+}
+
+void Http1Codec::begin_body(const Framing& framing, StreamEvents& events) {
+  body_left_bytes_ = framing.body.bytes;
+  switch (framing.body.kind) {
+    case BodyLength::Kind::kNone:
+      finish_message(events);
+      return;
+    case BodyLength::Kind::kKnown:
+      reading_ = Reading::kKnownBody;
+      return;
+    case BodyLength::Kind::kUnknown:
+      reading_ = framing.is_chunked ? Reading::kChunkLine : Reading::kUntilClose;
+      return;
+    case BodyLength::Kind::kTunnel:
+      reading_ = Reading::kDone;  // what follows waits for enter_tunnel()
+      return;
+  }
+}
+
+std::size_t Http1Codec::read_body(std::string_view bytes, StreamEvents& events) {
+  const auto taken =
+      static_cast<std::size_t>(std::min<std::uint64_t>(body_left_bytes_, bytes.size()));
+  add_event(events, StreamEvent::Kind::kBody).bytes = bytes.substr(0, taken);
+  body_left_bytes_ -= taken;
+  if (body_left_bytes_ > 0) return taken;
+  if (reading_ == Reading::kChunkData) {
+    reading_ = Reading::kChunkEnd;
+  } else {
+    finish_message(events);
+  }
+  return taken;
+}
+
+std::size_t Http1Codec::read_chunk_line(std::string_view bytes, StreamEvents& events) {
+  const ChunkLine line = parse_chunk_line(bytes, limits_->chunk_line_bytes);
+  if (line.outcome == ChunkLine::Outcome::kRefused) return fail(bad(line.reason), events);
+  if (line.outcome == ChunkLine::Outcome::kIncomplete) return 0;
+  body_left_bytes_ = line.data_bytes;
+  reading_ = line.data_bytes == 0 ? Reading::kTrailers : Reading::kChunkData;
+  return line.line_bytes;
+}
+
+std::size_t Http1Codec::read_chunk_end(std::string_view bytes, StreamEvents& events) {
+  constexpr std::string_view kEnd = "\r\n";
+  if (bytes.substr(0, kEnd.size()) != kEnd.substr(0, bytes.size())) {
+    return fail(bad("RFC 9112 section 7.1: chunk data is not followed by CRLF"), events);
+  }
+  if (bytes.size() < kEnd.size()) return 0;
+  reading_ = Reading::kChunkLine;
+  return kEnd.size();
+}
+
+std::size_t Http1Codec::read_trailers(std::string_view bytes, StreamEvents& events) {
+  // Trailers live on what the head left of its limits.
+  const std::size_t fields_max = std::min(limits_->header_fields, LineEnds::kFieldsMax);
+  const SectionLimits room = {0, limits_->header_bytes - head_bytes_, fields_max - head_fields_};
+  LineEnds ends;
+  Refusal refusal;
+  const auto outcome = scan_.scan(bytes, SectionScan::Section::kTrailers, room, ends, refusal);
+  if (outcome == SectionScan::Outcome::kIncomplete) return 0;
+  if (outcome == SectionScan::Outcome::kComplete && ends.count > 0) {
+    refusal = read_trailer_fields(bytes.substr(0, scan_.section_bytes()), ends, events);
+  }
+  if (refusal.is_refused()) return fail(refusal, events);
+  const std::size_t used = scan_.section_bytes();
+  finish_message(events);
+  return used;
+}
+
+Refusal Http1Codec::read_trailer_fields(std::string_view section, const LineEnds& ends,
+                                        StreamEvents& events) {
+  if (arena_ == nullptr) return {};
+  char* copy = copy_section(*arena_, section);
+  auto& trailers = *arena_->make<HeaderList>(*arena_);
+  std::size_t charged = head_bytes_;
+  const Refusal refusal = parse_fields(copy, ends, 0, trailers, charged);
+  if (refusal.is_refused()) return refusal;
+  if (charged > limits_->header_bytes) return kHeadTooLarge;
+  trailers.note_lines(field_lines(copy, section.size(), ends, 0));
+  bool has_any = false;
+  for (Field& field : trailers.fields()) {
+    field.is_removed = !is_trailer_allowed(field);
+    has_any = has_any || !field.is_removed;
+  }
+  if (!has_any) return {};
+  add_event(events, StreamEvent::Kind::kTrailers).trailers = &trailers;
+  return {};
+}
+
+void Http1Codec::finish_message(StreamEvents& events) {
+  reading_ = Reading::kDone;
+  arena_ = nullptr;
+  scan_.reset();
+  static_cast<void>(add_event(events, StreamEvent::Kind::kEnd));
+}
+
+std::size_t Http1Codec::fail(Refusal refusal, StreamEvents& events) {
+  StreamEvent& event = add_event(events, StreamEvent::Kind::kFault);
+  event.fault = role_ == CodecRole::kServer ? refusal.fault : Fault::kBadResponse;
+  event.reason = refusal.reason;
+  reading_ = Reading::kBroken;
+  keep_alive_ = false;
+  arena_ = nullptr;
+  return 0;
+}
+
+}  // namespace limpet

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/metrics/catalogue.h"
+
+#include <algorithm>
+
+namespace limpet {
+namespace {
+
+constexpr MetricKind kCounter = MetricKind::kCounter;
+constexpr MetricKind kGauge = MetricKind::kGauge;
+constexpr MetricKind kHistogram = MetricKind::kHistogram;
+
+// clang-format off
+constexpr MetricEntry kEntries[] = {
+    {"limpet_access_log_dropped_total", kCounter, "",
+     "Lines of the access log that were dropped because they could not be written in time"},
+    {"limpet_affinity_total", kCounter, "pool,outcome,cause",
+     "Requests by what affinity did with them and why it was not simply a hit"},
+    {"limpet_bad_requests_total", kCounter, "status",
+     "Requests that were refused because they break the rules of HTTP, by the status sent"},
+    {"limpet_build_info", kGauge, "version",
+     "Always 1; the version is in the label"},
+    {"limpet_config_last_reload_successful", kGauge, "",
+     "Whether the last reload was taken up: 1 yes, 0 no"},
+    {"limpet_config_last_reload_timestamp_seconds", kGauge, "",
+     "When the present configuration was taken up"},
+    {"limpet_config_reloads_total", kCounter, "result",
+     "Reloads by result: success or failure"},
+    {"limpet_config_revision", kGauge, "",
+     "Which configuration of this process is at work, counted from 1"},
+    {"limpet_connections", kGauge, "listener,protocol",
+     "Client connections that are open"},
+    {"limpet_connections_total", kCounter, "listener,protocol",
+     "Client connections that were accepted"},
+    {"limpet_health_checks_total", kCounter, "pool,replica,result",
+     "Health probes by result: success or failure"},
+    {"limpet_limits_total", kCounter, "kind",
+     "Requests and connections that ran into a limit"},
+    {"limpet_redials_total", kCounter, "",
+     "Requests sent once more because a kept connection had been closed by the replica"},
+    {"limpet_replica_connections", kGauge, "pool,replica",
+     "Connections to the replica that are open"},
+    {"limpet_replica_ejections_total", kCounter, "pool,replica,reason",
+     "Times that the replica was ejected because of failures in live traffic"},
+    {"limpet_replica_inflight", kGauge, "pool,replica",
+     "Requests that the replica is working on"},
+    {"limpet_replica_queue", kGauge, "pool,replica",
+     "Requests that wait for the replica"},
+    {"limpet_replica_requests_total", kCounter, "pool,replica,code_class",
+     "Attempts on the replica by class of the status, or failed"},
+    {"limpet_replica_sessions", kGauge, "pool,replica",
+     "Live sessions of the replica"},
+    {"limpet_replica_state", kGauge, "pool,replica,state",
+     "1 for the state the replica is in, 0 for the others"},
+    {"limpet_replica_ttfb_seconds", kHistogram, "pool",
+     "Time from the request sent to the head of the replica's response"},
+    {"limpet_replica_up", kGauge, "pool,replica",
+     "Whether the replica takes requests: 1 yes, 0 no"},
+    {"limpet_request_bytes_total", kCounter, "pool",
+     "Bytes of request bodies"},
+    {"limpet_request_duration_seconds", kHistogram, "pool",
+     "Time from the end of the request head to the end of the response"},
+    {"limpet_requests_total", kCounter, "pool,code_class,affinity",
+     "Requests by class of the status and by what affinity did"},
+    {"limpet_response_bytes_total", kCounter, "pool",
+     "Bytes of response bodies"},
+    {"limpet_retries_total", kCounter, "pool,result",
+     "Further attempts after a failed one, by result: success or failure"},
+    {"limpet_retry_budget_exhausted_total", kCounter, "pool",
+     "Retries that were not made because too many were running"},
+    {"limpet_timeouts_total", kCounter, "kind",
+     "Timeouts by the name of the setting"},
+    {"limpet_worker_busy_ratio", kGauge, "worker",
+     "Share of its time that the worker spent working, 0 to 1"},
+};
+// clang-format on
+
+static_assert(std::is_sorted(std::begin(kEntries), std::end(kEntries),
+                             [](const MetricEntry& a, const MetricEntry& b) {
+                               return a.name < b.name;
+                             }),
+              "find_metric() looks by halving");
+
+}  // namespace
+
+std::span<const MetricEntry> metric_catalogue() noexcept { return kEntries; }
+
+const MetricEntry* find_metric(std::string_view name) noexcept {
+  const auto* found = std::lower_bound(
+      std::begin(kEntries), std::end(kEntries), name,
+      [](const MetricEntry& entry, std::string_view wanted) { return entry.name < wanted; });
+  return found != std::end(kEntries) && found->name == name ? found : nullptr;
+}
+
+}  // namespace limpet

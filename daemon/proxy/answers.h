@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Answers: limpet's own responses as the relay gives them (status, redirect, Retry-After), and the fields that every response gets on
+// its way to the client. The bodies are made by http/local_answer.h.
+
+#include <string_view>
+
+#include "daemon/http/local_answer.h"
+#include "daemon/module/exchange.h"
+
+namespace limpet {
+
+/// The response for Exchange::answer, in the exchange's arena, Date included.
+/// Borrows: `date`, until the head is written.
+[[nodiscard]] LocalAnswer make_answer(const Exchange& exchange, std::string_view date);
+
+/// Where a redirect leads: `to` with {host}, {path} and {query} filled in from the request ({query} with its "?").
+[[nodiscard]] std::string_view redirect_location(Arena& arena, std::string_view to, const RequestHead& request);
+
+/// Via, and Date where the replica sent none (RFC 9110 sections 6.6.1, 7.6.3).
+/// Borrows: `date`, until the head is written.
+void add_response_fields(ResponseHead& head, std::string_view date);
+
+}  // namespace limpet

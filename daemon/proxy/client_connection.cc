@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/client_connection.h"
+
+#include <utility>
+
+#include "daemon/base/check.h"
+#include "daemon/proxy/client_census.h"
+#include "daemon/proxy/listener.h"
+#include "daemon/proxy/relay.h"
+#include "daemon/proxy/worker_room.h"
+
+namespace limpet {
+
+namespace {
+
+// What a client may send ahead while its request is being answered; more stays in the kernel.
+constexpr std::size_t kPipelinedBytesMax = 16 * 1024;
+// How long a closing connection is read out, so that the last answer is not destroyed by a reset (RFC 9112 section 9.6).
+constexpr std::chrono::seconds kLingering{2};
+
+}  // namespace
+
+ClientConnection::ClientConnection(WorkerRoom& room, Fd fd, const Address& peer, const ListenerAtWork& listener)
+    : Connection(room, Transport(std::move(fd)), Http1Codec(CodecRole::kServer, room.codec_limits())),
+      listener_(listener),
+      address_text_(peer.print_host()) {
+  facts_.address = address_text_;
+  facts_.port = peer.port();
+  facts_.listener = listener.name;
+  facts_.is_trusted = listener.trusts(peer);
+}
+
+ClientConnection::~ClientConnection() {
+  if (fresh_arena_ != nullptr) room_.arenas().give(fresh_arena_);
+}
+
+void ClientConnection::start() {
+  watch();
+  arm(room_.timeouts().client_idle);
+}
+
+void ClientConnection::arm(Duration after) {
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), after));
+}
+
+Arena& ClientConnection::arena_for(std::uint32_t) {
+  if (fresh_arena_ == nullptr) fresh_arena_ = room_.arenas().take();
+  return *fresh_arena_;
+}
+
+void ClientConnection::on_events(StreamEvents& events) {
+  for (const StreamEvent& event : events) {
+    if (is_closed()) return;
+    switch (event.kind) {
+      case StreamEvent::Kind::kRequestHead:
+        begin_relay(*event.request);
+        break;
+      case StreamEvent::Kind::kBody:
+        if (relay_ != nullptr) relay_->on_request_body(event.bytes);
+        break;
+      case StreamEvent::Kind::kTrailers:
+        if (relay_ != nullptr) relay_->on_request_trailers(*event.trailers);
+        break;
+      case StreamEvent::Kind::kEnd:
+        if (relay_ != nullptr) relay_->on_request_end();
+        break;
+      case StreamEvent::Kind::kFault:
+        on_fault(event);
+        break;
+      case StreamEvent::Kind::kResponseHead:
+      case StreamEvent::Kind::kInformational:
+      case StreamEvent::Kind::kGoaway:
+        break;
+    }
+  }
+  if (relay_ != nullptr) relay_->flush_replica();
+}
+
+void ClientConnection::begin_relay(RequestHead& head) {
+  state_ = State::kBusy;
+  if (is_draining_) close_after_this();
+  // A head without a body leaves nothing due from the client.
+  if (head.body.kind == BodyLength::Kind::kNone) {
+    timer_.disarm();
+  } else {
+    arm(room_.timeouts().client_stall);
+  }
+  relay_ = room_.make_relay(*this, *std::exchange(fresh_arena_, nullptr), head);
+  relay_->begin();
+}
+
+void ClientConnection::on_fault(const StreamEvent& event) {
+  room_.counters().bad_request(event.fault).add();
+  if (relay_ != nullptr) {
+    relay_->on_request_fault(status_of(event.fault), event.reason);
+    return;
+  }
+  if (state_ == State::kLingering) return;
+  refuse(status_of(event.fault), event.reason);
+}
+
+// Answers what never became a request. It still is an exchange: logged and counted like any other.
+void ClientConnection::refuse(std::uint16_t status, std::string_view detail) {
+  Arena& arena = arena_for(0);
+  auto* head = new (arena.allocate(sizeof(RequestHead))) RequestHead(arena);
+  head->method_text = "-";
+  head->target = head->path = "-";
+  state_ = State::kBusy;
+  timer_.disarm();
+  close_after_this();
+  relay_ = room_.make_relay(*this, *std::exchange(fresh_arena_, nullptr), *head);
+  relay_->begin_refused(status, detail);
+}
+
+void ClientConnection::on_end_of_bytes() {
+  switch (state_) {
+    case State::kIdle:
+    case State::kHead:
+    case State::kLingering:
+      close();
+      return;
+    case State::kBusy:
+      break;
+  }
+  if (is_request_complete()) {
+    if (relay_ != nullptr) relay_->on_client_half_closed();
+    return;
+  }
+  StreamEvents& events = room_.borrow_events();
+  http1().on_end_of_bytes(events);
+  for (const StreamEvent& event : events) {
+    if (relay_ == nullptr) break;
+    if (event.kind == StreamEvent::Kind::kEnd) relay_->on_request_end();
+    if (event.kind == StreamEvent::Kind::kFault) relay_->on_client_gone();
+  }
+  room_.return_events(events);
+  if (relay_ != nullptr) relay_->flush_replica();
+}
+
+void ClientConnection::on_broken() { close(); }
+
+void ClientConnection::on_drained() {
+  if (ends_after_flush_) {
+    transport_.end_writing();
+    ends_after_flush_ = false;
+  }
+  if (state_ == State::kLingering) {
+    linger();
+    return;
+  }
+  if (relay_ != nullptr) relay_->on_client_drained();
+}
+
+void ClientConnection::on_progress() {
+  switch (state_) {
+    case State::kIdle:
+      if (!http1().is_in_head()) return;
+      state_ = State::kHead;
+      arm(room_.timeouts().request_head);
+      return;
+    case State::kBusy:
+      // Due is what the client still has to send, or to take.
+      if (is_write_blocked_ || !is_request_complete()) arm(room_.timeouts().client_stall);
+      return;
+    case State::kHead:
+    case State::kLingering:
+      return;
+  }
+}
+
+bool ClientConnection::wants_input() const { return in_.size() < kPipelinedBytesMax; }
+
+void ClientConnection::on_deadline() {
+  switch (state_) {
+    case State::kIdle:
+    case State::kLingering:
+      close();
+      return;
+    case State::kHead:
+      room_.counters().timeout_request_head->add();
+      refuse(408, "the request head did not arrive in time");
+      return;
+    case State::kBusy:
+      break;
+  }
+  const bool is_body_due = !is_request_complete() && !is_paused_;
+  if (!is_write_blocked_ && !is_body_due) return;
+  room_.counters().timeout_client_stall->add();
+  if (relay_ == nullptr) {
+    close();
+  } else {
+    relay_->on_client_stalled();
+  }
+}
+
+void ClientConnection::send_informational(const ResponseHead& head) {
+  http1().write_informational(head, out_);
+  flush();
+}
+
+void ClientConnection::send_head(const ResponseHead& head) { http1().write_response_head(head, out_); }
+
+void ClientConnection::send_body(std::string_view bytes) {
+  queue_body(bytes);
+  if (is_write_blocked_) arm(room_.timeouts().client_stall);
+}
+
+void ClientConnection::send_end(const HeaderList* trailers) { http1().write_end(trailers, out_); }
+
+void ClientConnection::enter_tunnel() {
+  http1().enter_tunnel();
+  if (!in_.is_empty()) room_.loop().run_soon(*this);
+}
+
+void ClientConnection::end_writing() {
+  flush();
+  if (out_.is_empty()) {
+    transport_.end_writing();
+  } else {
+    ends_after_flush_ = true;
+  }
+}
+
+void ClientConnection::abort() {
+  // Everything but a clean end: a reset is what no client takes for a complete answer.
+  const ::linger hard{.l_onoff = 1, .l_linger = 0};
+  static_cast<void>(::setsockopt(transport_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard));
+  close();
+}
+
+void ClientConnection::on_exchange_done(Relay& relay) {
+  DCHECK_THAT(relay_ == &relay);
+  relay_ = nullptr;
+  room_.bury_relay(relay);
+  if (is_closed()) return;
+  flush();
+  // Its memory goes with the exchange, though some of the request may still come.
+  http1().forget_arena();
+  if (!http1().keeps_alive() || is_draining_ || !is_request_complete()) {
+    linger();
+    return;
+  }
+  become_idle();
+}
+
+void ClientConnection::become_idle() {
+  http1().next_message();
+  state_ = State::kIdle;
+  arm(room_.timeouts().client_idle);
+  is_paused_ = false;
+  if (!in_.is_empty() || is_readable_) {
+    room_.loop().run_soon(*this);
+  } else if (has_ended_) {
+    linger();
+  }
+}
+
+void ClientConnection::linger() {
+  state_ = State::kLingering;
+  is_paused_ = false;
+  arm(out_.is_empty() ? kLingering : room_.timeouts().client_stall);
+  if (!out_.is_empty()) return;
+  if (has_ended_ || (is_request_complete() && in_.is_empty() && !is_readable_)) {
+    close();
+    return;
+  }
+  transport_.end_writing();
+  if (is_readable_) room_.loop().run_soon(*this);
+}
+
+void ClientConnection::close() {
+  if (is_closed()) return;
+  room_.on_client_closed(listener_);
+  if (census_ != nullptr) {
+    if (const auto peer = Address::parse_ip(address_text_)) census_->leave(*peer);
+  }
+  close_now();
+  if (relay_ != nullptr) relay_->on_client_gone();
+}
+
+void ClientConnection::drain() {
+  is_draining_ = true;
+  if (state_ == State::kIdle && in_.is_empty()) {
+    close();
+  } else {
+    close_after_this();
+  }
+}
+
+void ClientConnection::cut() { close(); }
+
+}  // namespace limpet

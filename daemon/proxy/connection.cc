@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "daemon/base/check.h"
+#include "daemon/proxy/worker_room.h"
+
+namespace limpet {
+
+namespace {
+
+// Body pieces below this are copied behind the head, so that both leave in one segment; above it, copying costs more than a
+// second piece in the write.
+constexpr std::size_t kCopiedBytesMax = 4096;
+// Reads in a row before others get their turn.
+constexpr int kReadsPerTurn = 4;
+
+iovec piece(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+}  // namespace
+
+Connection::Connection(WorkerRoom& room, Transport transport, Codec codec) noexcept
+    : room_(room), transport_(std::move(transport)), codec_(std::move(codec)), watch_(*this), timer_(*this) {}
+
+void Connection::watch() { watch_.start(room_.loop(), transport_.descriptor(), Watch::Trigger::kEdgeBoth); }
+
+void Connection::on_ready(Readiness ready) {
+  if (ready.is_readable) is_readable_ = true;
+  if (ready.is_ending) is_readable_ = is_ending_ = true;
+  if (ready.is_writable) {
+    on_writable();
+    if (!is_closed() && is_write_blocked_) {
+      is_write_blocked_ = false;
+      flush();
+      if (!is_closed() && out_.is_empty() && !is_broken_) on_drained();
+    }
+  }
+  if (!is_closed()) pump();
+  finish_callback();
+}
+
+void Connection::on_errand() {
+  if (is_closed()) return;
+  feed_waiting();
+  if (!is_closed()) pump();
+  finish_callback();
+}
+
+void Connection::on_timer(Timer&) {
+  if (!is_closed()) on_deadline();
+  finish_callback();
+}
+
+// Nothing is destroyed while a callback runs: what died is buried here, when no frame of it is left on the stack.
+void Connection::finish_callback() {
+  if (!is_closed() && is_broken_) on_broken();
+  room_.after_callback();
+}
+
+void Connection::resume_reading() {
+  if (!is_paused_) return;
+  is_paused_ = false;
+  // Not at once: the caller may be in the middle of this connection's own events.
+  if (is_readable_ || !in_.is_empty()) room_.loop().run_soon(*this);
+}
+
+void Connection::pump() {
+  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input(); ++reads) {
+    if (reads == kReadsPerTurn) {
+      room_.loop().run_soon(*this);
+      return;
+    }
+    read_once();
+    if (is_closed()) return;
+  }
+}
+
+void Connection::read_once() {
+  // Bytes that already wait must stay in front, so new ones are read behind them; otherwise they are read into the worker's scratch
+  // memory, and only what remains of it after feeding is kept.
+  const bool has_waiting = !in_.is_empty();
+  const std::size_t wanted = has_waiting ? 16 * 1024 : room_.scratch().size();
+  char* place = has_waiting ? in_.reserve(wanted) : room_.scratch().data();
+  const Moved moved = transport_.read({place, wanted});
+  switch (moved.how) {
+    case Moved::How::kBlocked:
+      is_readable_ = false;
+      return;
+    case Moved::How::kFailed:
+      is_readable_ = false;
+      is_broken_ = true;
+      return;
+    case Moved::How::kEnded:
+      is_readable_ = false;
+      has_ended_ = true;
+      on_end_of_bytes();
+      return;
+    case Moved::How::kSome:
+      break;
+  }
+  // A short read has emptied the socket; with the end announced, the end itself is still to be read.
+  if (moved.bytes < wanted && !is_ending_) is_readable_ = false;
+  on_progress();
+  if (has_waiting) {
+    in_.commit(moved.bytes);
+    feed_waiting();
+    return;
+  }
+  feed({place, moved.bytes});
+}
+
+void Connection::feed(std::string_view bytes) {
+  StreamEvents& events = room_.borrow_events();
+  const std::size_t used = http1().feed(bytes, head_home(), events);
+  // Before the events are walked, since they may end in a call that looks at what waits.
+  if (used < bytes.size()) in_.append(bytes.substr(used));
+  if (!events.empty()) on_events(events);
+  room_.return_events(events);
+}
+
+void Connection::feed_waiting() {
+  if (in_.is_empty() || is_paused_ || is_broken_) return;
+  StreamEvents& events = room_.borrow_events();
+  // The events point into these bytes, so they are held here while the events are walked.
+  Buffer held = std::move(in_);
+  const std::size_t used = http1().feed(held.view(), head_home(), events);
+  if (used == 0 && events.empty()) {
+    in_ = std::move(held);
+  } else {
+    in_.append(held.view().substr(used));
+    if (!events.empty()) on_events(events);
+  }
+  room_.return_events(events);
+}
+
+void Connection::queue_body(std::string_view bytes) {
+  http1().write_body_prefix(bytes.size(), out_);
+  const std::string_view suffix = http1().body_suffix();
+  if (bytes.size() <= kCopiedBytesMax || is_write_blocked_ || is_broken_) {
+    out_.append(bytes);
+    out_.append(suffix);
+    return;
+  }
+  write_pieces(bytes, suffix);
+}
+
+void Connection::write_pieces(std::string_view body, std::string_view suffix) {
+  const std::string_view head = out_.view();
+  std::array<iovec, 3> pieces = {piece(head), piece(body), piece(suffix)};
+  const std::size_t first = head.empty() ? 1 : 0;
+  const Moved moved = transport_.write(std::span(pieces).subspan(first, (suffix.empty() ? 2 : 3) - first));
+  std::size_t sent = 0;
+  if (moved.how == Moved::How::kSome) sent = moved.bytes;
+  if (moved.how == Moved::How::kFailed) {
+    break_soon();
+    return;
+  }
+  if (sent > 0) on_progress();
+  const std::size_t of_head = std::min(sent, head.size());
+  if (of_head > 0) out_.consume(of_head);
+  sent -= of_head;
+  const std::size_t of_body = std::min(sent, body.size());
+  sent -= of_body;
+  if (of_body == body.size() && sent == suffix.size()) return;
+  out_.append(body.substr(of_body));
+  out_.append(suffix.substr(sent));
+  is_write_blocked_ = true;
+}
+
+// A failed write is told in a callback of this connection's own, not in the middle of somebody else's.
+void Connection::break_soon() {
+  is_broken_ = true;
+  out_.clear();
+  room_.loop().run_soon(*this);
+}
+
+void Connection::flush() {
+  if (out_.is_empty() || is_write_blocked_ || is_closed() || is_broken_) return;
+  std::array<iovec, 1> pieces = {piece(out_.view())};
+  const Moved moved = transport_.write(pieces);
+  if (moved.how == Moved::How::kFailed) {
+    break_soon();
+    return;
+  }
+  if (moved.how == Moved::How::kSome) {
+    on_progress();
+    out_.consume(moved.bytes);
+  }
+  if (!out_.is_empty()) is_write_blocked_ = true;
+}
+
+void Connection::close_now() {
+  if (is_closed()) return;
+  watch_.stop();
+  timer_.disarm();
+  transport_.close();
+  in_.clear();
+  out_.clear();
+  room_.bury(*this);
+}
+
+}  // namespace limpet

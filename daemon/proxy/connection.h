@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Connection: what both sides share: a transport, a codec, the bytes that wait, and the turn: read, feed, walk the events, flush.
+// It does not know what a request is for. Neighbours: client_connection.h, replica_connection.h.
+
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/base/buffer.h"
+#include "daemon/base/list.h"
+#include "daemon/event/loop.h"
+#include "daemon/event/timer.h"
+#include "daemon/event/watch.h"
+#include "daemon/http/codec.h"
+#include "daemon/net/transport.h"
+
+namespace limpet {
+
+class WorkerRoom;
+
+/// One side's connection.
+///
+///   read ──► feed ──► events ──► relay ──► the other connection's queue ──► flush
+///
+/// Nothing is buffered that can be sent: body bytes go from the worker's scratch memory, where they were read, straight into the
+/// other socket's write; only what that socket does not take is kept, and then this side stops reading.
+/// Lifetime: closed at once, destroyed at the end of the turn.
+class Connection : public Mortal, public ListNode<Connection>, protected Watch::Owner, protected Errand, protected Timer::Owner {
+ public:
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() override = default;
+
+  /// Writes what is queued, as far as the socket takes it.
+  void flush();
+  /// Bytes queued and not yet taken by the socket.
+  [[nodiscard]] std::size_t queued_bytes() const noexcept { return out_.size(); }
+  [[nodiscard]] bool is_closed() const noexcept { return !transport_.is_open(); }
+
+  /// Back-pressure: reads nothing until resumed.
+  void pause_reading() noexcept { is_paused_ = true; }
+  void resume_reading();
+
+ protected:
+  Connection(WorkerRoom& room, Transport transport, Codec codec) noexcept;
+
+  /// Registers for readiness, once.
+  void watch();
+  /// Queues body bytes with their framing; large pieces go to the socket at once, past the queue.
+  void queue_body(std::string_view bytes);
+  /// Closes the socket and hands this object to the graveyard. The caller returns without touching it again.
+  void close_now();
+  /// Reads and feeds while there is something to read and somebody to take it.
+  void pump();
+  /// Feeds bytes that had to wait (a pipelined request).
+  void feed_waiting();
+
+  // What the two sides do differently.
+  virtual void on_events(StreamEvents& events) = 0;
+  virtual HeadHome& head_home() = 0;
+  /// The other side has ended its half, after everything it sent was fed.
+  virtual void on_end_of_bytes() = 0;
+  /// The socket is broken.
+  virtual void on_broken() = 0;
+  /// Everything queued has been taken by the socket, after some of it had to wait.
+  virtual void on_drained() = 0;
+  /// Some bytes moved, in either direction: a stall timer may start again.
+  virtual void on_progress() {}
+  /// Whether bytes that arrive now should be fed; otherwise they stay in the kernel, or in `in_` once read.
+  [[nodiscard]] virtual bool wants_input() const = 0;
+  virtual void on_writable() {}
+
+  void on_ready(Readiness ready) final;
+  void on_errand() final;
+  void on_timer(Timer& timer) final;
+  virtual void on_deadline() = 0;
+
+  [[nodiscard]] Http1Codec& http1() noexcept { return std::get<Http1Codec>(codec_); }
+  [[nodiscard]] const Http1Codec& http1() const noexcept { return std::get<Http1Codec>(codec_); }
+
+  WorkerRoom& room_;
+  Transport transport_;
+  Codec codec_;
+  Buffer in_;   ///< read and not yet understood: part of a head, or the next pipelined request
+  Buffer out_;  ///< written and not yet taken
+  Watch watch_;
+  Timer timer_;
+  bool is_readable_ = false;      ///< the last edge has not been read out
+  bool is_ending_ = false;        ///< an edge said that the other half is closed: read to the end of bytes
+  bool has_ended_ = false;        ///< the end of bytes was read
+  bool is_paused_ = false;
+  bool is_write_blocked_ = false;
+  bool is_broken_ = false;        ///< a write failed; told at the end of the callback
+
+ private:
+  void read_once();
+  void feed(std::string_view bytes);
+  void write_pieces(std::string_view body, std::string_view suffix);
+  void break_soon();
+  void finish_callback();
+};
+
+}  // namespace limpet

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/listener.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/net/socket.h"
+#include "daemon/proxy/client_connection.h"
+#include "daemon/proxy/worker_room.h"
+
+namespace limpet {
+
+namespace {
+constexpr int kAcceptsPerTurn = 16;
+constexpr std::chrono::milliseconds kRetryAfter{100};
+}  // namespace
+
+bool ListenerAtWork::trusts(const Address& peer) const {
+  return std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) { return network.contains(peer); });
+}
+
+bool ListenerAtWork::contains(std::string_view address) const {
+  const auto parsed = Address::parse_ip(address);
+  return parsed && trusts(*parsed);
+}
+
+Listener::Listener(WorkerRoom& room, const ListenerAtWork& at_work, std::string bind, Fd fd)
+    : room_(room), at_work_(at_work), bind_(std::move(bind)), fd_(std::move(fd)), watch_(*this), timer_(*this) {}
+
+void Listener::start() {
+  if (!watch_.is_running()) watch_.start(room_.loop(), fd_.number(), Watch::Trigger::kLevelRead);
+}
+
+void Listener::on_ready(Readiness) {
+  for (int accepted = 0; accepted < kAcceptsPerTurn && watch_.is_running(); ++accepted) {
+    if (!accept_one()) break;
+  }
+  room_.after_callback();
+}
+
+bool Listener::accept_one() {
+  Address peer;
+  Fd fd = accept_connection(fd_.number(), peer);
+  if (fd.is_open()) {
+    room_.welcome(std::move(fd), peer, at_work_);
+    return true;
+  }
+  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    room_.counters().limit_descriptors->add();
+    pause();
+    timer_.arm(room_.loop().timers(), room_.loop().now() + kRetryAfter);
+  }
+  return errno == ECONNABORTED || errno == EINTR;
+}
+
+void Listener::on_timer(Timer&) {
+  if (room_.may_accept()) start();
+}
+
+}  // namespace limpet

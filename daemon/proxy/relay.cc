@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/relay.h"
+
+#include "daemon/http/forwarded.h"
+#include "daemon/proxy/answers.h"
+#include "daemon/proxy/client_connection.h"
+#include "daemon/proxy/connection_cache.h"
+#include "daemon/proxy/generation.h"
+#include "daemon/proxy/replica_connection.h"
+#include "daemon/proxy/worker_room.h"
+
+namespace limpet {
+
+Relay::Relay(WorkerRoom& room, ClientConnection& client, Arena& arena, RequestHead& head)
+    : room_(room),
+      client_(client),
+      generation_(room.generation()),
+      exchange_(arena, client.facts(), head),
+      lease_(*this),
+      timer_(*this) {
+  generation_.count_in();
+  exchange_.times.started = room.loop().now();
+  exchange_.client_address = exchange_.client.address;
+  is_request_ended_ = head.body.kind == BodyLength::Kind::kNone;
+}
+
+Relay::~Relay() { generation_.count_out(); }
+
+// 1. A request head has arrived. ----------------------------------------------------------------------------
+
+void Relay::begin() {
+  state_ = State::kSelecting;
+  route();
+  if (state_ == State::kOver) return;
+  prepare_request();
+  // The chain may answer by itself; otherwise it goes on to a replica.
+  const Chain& chain = pool_ != nullptr ? pool_->chain : generation_.bare_chain();
+  if (chain.ask_request(exchange_) == Verdict::kSettled && exchange_.answer.status != 0) {
+    answer_locally();
+    return;
+  }
+  if (pool_ == nullptr) {
+    answer_locally();
+    return;
+  }
+  choose_replica();
+}
+
+void Relay::route() {
+  const RequestHead& request = exchange_.request;
+  if (request.method == Method::kConnect) {
+    exchange_.answer = {.status = 501, .detail = "CONNECT is not supported: this is not a forward proxy"};
+    return;
+  }
+  const RoutePlan* found = generation_.router().match(request.authority, request.path);
+  if (found == nullptr) {
+    exchange_.answer = {.status = 404, .detail = "no route leads there"};
+    return;
+  }
+  if (found->pool == nullptr) {
+    exchange_.answer = {.status = found->status, .body = found->body};
+    if (!found->redirect_to.empty()) {
+      exchange_.answer.location = redirect_location(exchange_.arena, found->redirect_to, request);
+    }
+    return;
+  }
+  pool_ = &generation_.pool(*found->pool);
+  exchange_.pool = &found->pool->facts;
+  const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
+  if (bytes_max > 0 && request.body.kind == BodyLength::Kind::kKnown && request.body.bytes > bytes_max) {
+    exchange_.answer = {.status = 413, .detail = "the request body is larger than this site takes"};
+    room_.counters().limit_body->add();
+    answer_locally();
+  }
+}
+
+void Relay::prepare_request() {
+  const ClientFacts& client = exchange_.client;
+  if (client.is_trusted) {
+    exchange_.client_address =
+        true_client(exchange_.request.fields, client.address, room_.trust_of(client.listener));
+  }
+  add_forwarding(exchange_.request,
+                 {.client_address = client.address,
+                  .scheme = client.is_secure ? "https" : "http",
+                  .trust = client.is_trusted ? ClientTrust::kTrusted : ClientTrust::kUntrusted});
+}
+
+// 2. A replica is chosen: affinity prefers, balance picks among the eligible. ---------------------------------
+
+void Relay::choose_replica() {
+  Candidates candidates(*exchange_.pool, exchange_, pool_->plan->limits, room_.loop().now(),
+                        pool_->is_panicking(room_.loop().now()));
+  static_cast<void>(pool_->chain.ask_select(exchange_, candidates));
+  const Choice& choice = candidates.choice();
+  if (choice.kind == Choice::Kind::kWait) {
+    wait(choice);
+    return;
+  }
+  if (state_ == State::kWaiting) {
+    exchange_.times.queued += room_.loop().now() - waiting_since_;
+    waiting_since_ = kNever;
+    pool_->waiting->leave(*this);
+    timer_.disarm();
+  }
+  state_ = State::kSelecting;
+  switch (choice.kind) {
+    case Choice::Kind::kChosen:
+      reach_replica(*choice.replica);
+      return;
+    case Choice::Kind::kAnswer:
+      answer_locally();
+      return;
+    case Choice::Kind::kNone:
+    case Choice::Kind::kWait:
+      answer(503, "no replica of the pool is available");
+      return;
+  }
+}
+
+// 3. The replica is reached: over a kept connection, or a new one. --------------------------------------------
+
+void Relay::reach_replica(const Replica& chosen) {
+  exchange_.replica = &chosen;
+  exchange_.times.selected = room_.loop().now();
+  exchange_.attempts[exchange_.attempts_count++] = {&chosen, FailureCause::kNone, {}};
+  has_redialled_ = false;
+  dial(false);
+}
+
+void Relay::dial(bool on_new_connection) {
+  slot_ = &pool_->slot(*exchange_.replica);
+  slot_->count_in();
+  state_ = State::kConnecting;
+  const FailureCause cause =
+      slot_->lend(lease_, on_new_connection ? ReplicaSlot::Freshness::kNew : ReplicaSlot::Freshness::kAny,
+                  pool_->plan->timeouts.connect);
+  if (cause != FailureCause::kNone) {
+    on_attempt_failed(cause);
+    return;
+  }
+  was_reused_ = replica()->is_reused();
+  if (replica()->is_connected()) {
+    send_request();
+  } else {
+    // The client's body stays where it is until there is somebody to send it to.
+    client_.pause_reading();
+  }
+}
+
+void Relay::on_leased() {
+  Attempt& attempt = exchange_.attempts[exchange_.attempts_count - 1U];
+  attempt.connect = room_.loop().now() - exchange_.times.selected;
+  send_request();
+  flush_replica();
+}
+
+// 4. The request is sent. ---------------------------------------------------------------------------------------
+
+void Relay::send_request() {
+  RequestHead& request = exchange_.request;
+  if (!exchange_.pool->forwards_client_host) {
+    request.authority = exchange_.replica->address_text;
+    request.fields.set(FieldName::kHost, request.authority);
+  }
+  state_ = State::kAwaitingHead;
+  exchange_.times.sent = room_.loop().now();
+  replica()->send_head(request);
+  send_held_body();
+  replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout);
+  client_.resume_reading();
+}
+
+void Relay::send_held_body() {
+  if (!held_body_.is_empty()) {
+    has_sent_body_ = true;
+    replica()->send_body(held_body_.view());
+    held_body_.clear();
+  }
+  if (is_request_ended_ && !is_request_end_sent_) {
+    is_request_end_sent_ = true;
+    replica()->send_end(request_trailers_);
+  }
+}
+
+void Relay::on_request_body(std::string_view bytes) {
+  exchange_.request_body_bytes += bytes.size();
+  const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
+  if (bytes_max > 0 && exchange_.request_body_bytes > bytes_max) {
+    room_.counters().limit_body->add();
+    on_request_fault(413, "the request body is larger than this site takes");
+    return;
+  }
+  if (state_ != State::kAwaitingHead && state_ != State::kResponding && state_ != State::kTunnel) {
+    if (state_ != State::kOver) held_body_.append(bytes);
+    if (state_ == State::kCollecting) {
+      if (!must_collect_body()) answer_locally();
+    } else if (held_body_.size() >= room_.buffer_bytes_max()) {
+      client_.pause_reading();
+    }
+    return;
+  }
+  has_sent_body_ = true;
+  replica()->send_body(bytes);
+  if (replica()->queued_bytes() > room_.buffer_bytes_max()) client_.pause_reading();
+}
+
+void Relay::on_request_trailers(HeaderList& trailers) { request_trailers_ = &trailers; }
+
+void Relay::on_request_end() {
+  is_request_ended_ = true;
+  if (state_ == State::kTunnel) {
+    if (is_response_ended_) {
+      finish(Ending::kComplete);
+    } else {
+      replica()->end_writing();
+    }
+    return;
+  }
+  if (state_ == State::kCollecting) answer_locally();
+  if (state_ == State::kAwaitingHead || state_ == State::kResponding) send_held_body();
+}
+
+void Relay::flush_replica() {
+  if (replica() != nullptr) replica()->flush();
+}
+
+void Relay::on_replica_drained() { client_.resume_reading(); }
+
+// 5. The response comes. ----------------------------------------------------------------------------------------
+
+void Relay::on_informational(ResponseHead& head) {
+  if (is_client_started_) return;
+  client_.send_informational(head);
+}
+
+void Relay::on_response_head(ResponseHead& head) {
+  exchange_.times.first_byte = room_.loop().now();
+  if (pool_->retries_status(head.status) && repeat_of(FailureCause::kStatus) != Repeat::kForbidden) {
+    exchange_.attempts[exchange_.attempts_count - 1U].failure = FailureCause::kStatus;
+    const Failure failure{FailureCause::kStatus, repeat_of(FailureCause::kStatus), head.status};
+    if (exchange_.attempts_count < pool_->attempts_max() &&
+        pool_->chain.ask_failure(exchange_, failure) == Verdict::kSettled) {
+      let_go_of_replica();
+      choose_replica();
+      flush_replica();
+      return;
+    }
+  }
+  exchange_.response = &head;
+  exchange_.status = head.status;
+  add_response_fields(head, room_.http_date());
+  pool_->chain.tell_response(exchange_);
+  is_client_started_ = true;
+  // The client was told to wait before it sends its body, and will not hear "continue": the connection cannot be used again.
+  if (exchange_.request.expects_continue && !is_request_ended_ && !has_sent_body_) client_.close_after_this();
+  client_.send_head(head);
+  if (head.body.kind == BodyLength::Kind::kTunnel) {
+    state_ = State::kTunnel;
+    is_request_ended_ = false;
+    client_.close_after_this();
+    replica()->enter_tunnel();
+    client_.enter_tunnel();
+    replica()->expect_within(pool_->plan->timeouts.stream_idle, FailureCause::kBodyTimeout);
+    return;
+  }
+  state_ = State::kResponding;
+  const bool has_known_end = head.body.kind == BodyLength::Kind::kKnown || head.body.kind == BodyLength::Kind::kNone;
+  replica()->expect_within(
+      has_known_end ? pool_->plan->timeouts.response_body : pool_->plan->timeouts.stream_idle, FailureCause::kBodyTimeout);
+}
+
+void Relay::on_response_body(std::string_view bytes) {
+  if (state_ == State::kOver || !client_.carries_body()) return;
+  exchange_.response_body_bytes += bytes.size();
+  client_.send_body(bytes);
+  if (client_.queued_bytes() > room_.buffer_bytes_max()) replica()->pause_reading();
+}
+
+void Relay::on_client_drained() {
+  if (replica() != nullptr) replica()->resume_reading();
+}
+
+void Relay::on_response_trailers(HeaderList& trailers) { response_trailers_ = &trailers; }
+
+void Relay::flush_client() {
+  if (state_ != State::kOver) client_.flush();
+}
+
+void Relay::on_response_end() {
+  if (state_ == State::kTunnel) {
+    is_response_ended_ = true;
+    if (is_request_ended_) {
+      finish(Ending::kComplete);
+      return;
+    }
+    client_.end_writing();
+    // A client that does not end its half after that is not waited for for ever.
+    replica()->expect_within(room_.timeouts().client_stall, FailureCause::kBodyTimeout);
+    return;
+  }
+  client_.send_end(response_trailers_);
+  finish(Ending::kComplete);
+}
+
+}  // namespace limpet

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/replica_connection.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "daemon/net/socket.h"
+#include "daemon/proxy/connection_cache.h"
+#include "daemon/proxy/relay.h"
+#include "daemon/proxy/worker_room.h"
+
+namespace limpet {
+
+ReplicaConnection::ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Fd fd)
+    : Connection(room, Transport(std::move(fd)), Http1Codec(CodecRole::kClient, room.codec_limits())), slot_(slot) {
+  slot_.on_opened();
+}
+
+ReplicaConnection::~ReplicaConnection() {
+  if (lease_ != nullptr) lease_->cut();
+}
+
+void ReplicaConnection::start_connecting(Duration timeout) {
+  watch();
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), timeout));
+}
+
+void ReplicaConnection::on_writable() {
+  if (state_ != State::kConnecting) return;
+  const int reason = connect_result(transport_.descriptor());
+  if (reason != 0) {
+    fail(reason == ECONNREFUSED ? FailureCause::kConnectRefused : FailureCause::kConnectFailed);
+    return;
+  }
+  state_ = State::kLeased;
+  timer_.disarm();
+  if (lease_ != nullptr) lease_->holder().on_leased();
+}
+
+void ReplicaConnection::send_head(const RequestHead& head) {
+  state_ = State::kLeased;
+  has_answered_ = false;
+  http1().write_request_head(head, out_);
+}
+
+void ReplicaConnection::enter_tunnel() {
+  http1().enter_tunnel();
+  if (!in_.is_empty()) room_.loop().run_soon(*this);
+}
+
+void ReplicaConnection::end_writing() {
+  flush();
+  if (out_.is_empty()) {
+    transport_.end_writing();
+  } else {
+    ends_after_flush_ = true;
+  }
+}
+
+void ReplicaConnection::expect_within(Duration timeout, FailureCause otherwise) {
+  silence_allowed_ = timeout;
+  silence_means_ = otherwise;
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), timeout));
+}
+
+Arena& ReplicaConnection::arena_for(std::uint32_t) {
+  // Only a leased connection has asked for a response; the codec refuses any other.
+  return lease_ != nullptr ? lease_->holder().arena() : room_.spare_arena();
+}
+
+void ReplicaConnection::on_events(StreamEvents& events) {
+  for (const StreamEvent& event : events) {
+    if (is_closed()) return;
+    if (lease_ == nullptr) {
+      close();
+      return;
+    }
+    Relay& relay = lease_->holder();
+    switch (event.kind) {
+      case StreamEvent::Kind::kInformational:
+        relay.on_informational(*event.response);
+        break;
+      case StreamEvent::Kind::kResponseHead:
+        has_answered_ = true;
+        relay.on_response_head(*event.response);
+        break;
+      case StreamEvent::Kind::kBody:
+        relay.on_response_body(event.bytes);
+        break;
+      case StreamEvent::Kind::kTrailers:
+        relay.on_response_trailers(*event.trailers);
+        break;
+      case StreamEvent::Kind::kEnd:
+        relay.on_response_end();
+        break;
+      case StreamEvent::Kind::kFault:
+        has_answered_ = true;
+        fail(event.fault == Fault::kTruncated ? FailureCause::kTruncated : FailureCause::kBadResponse);
+        return;
+      case StreamEvent::Kind::kRequestHead:
+      case StreamEvent::Kind::kGoaway:
+        break;
+    }
+  }
+  if (lease_ != nullptr) lease_->holder().flush_client();
+}
+
+void ReplicaConnection::on_end_of_bytes() {
+  if (lease_ == nullptr) {
+    close();
+    return;
+  }
+  StreamEvents& events = room_.borrow_events();
+  http1().on_end_of_bytes(events);
+  const bool says_something = !events.empty();
+  if (says_something) on_events(events);
+  room_.return_events(events);
+  // The end of a tunnel's or a close-delimited body's bytes is an event; without one the replica left before it answered.
+  if (!says_something && !is_closed() && lease_ != nullptr) fail(FailureCause::kReset);
+}
+
+void ReplicaConnection::on_broken() {
+  if (state_ == State::kConnecting) {
+    fail(FailureCause::kConnectFailed);
+  } else {
+    fail(has_answered_ ? FailureCause::kTruncated : FailureCause::kReset);
+  }
+}
+
+void ReplicaConnection::on_drained() {
+  if (std::exchange(ends_after_flush_, false)) transport_.end_writing();
+  if (lease_ != nullptr) lease_->holder().on_replica_drained();
+}
+
+void ReplicaConnection::on_progress() {
+  if (state_ != State::kLeased) return;
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), silence_allowed_));
+}
+
+void ReplicaConnection::on_deadline() {
+  switch (state_) {
+    case State::kConnecting:
+      room_.counters().timeout_connect->add();
+      fail(FailureCause::kConnectTimeout);
+      return;
+    case State::kIdle:
+      close();
+      return;
+    case State::kLeased:
+      // A replica that we do not read from cannot be blamed for its silence.
+      if (is_paused_) {
+        expect_within(silence_allowed_, silence_means_);
+        return;
+      }
+      (silence_means_ == FailureCause::kHeadTimeout ? room_.counters().timeout_response_head
+                                                    : room_.counters().timeout_response_body)
+          ->add();
+      fail(silence_means_);
+      return;
+  }
+}
+
+void ReplicaConnection::finish(bool is_request_complete) {
+  if (lease_ != nullptr) lease_->cut();
+  // Bytes behind the response belong to nobody: such a connection is not trusted with another request (RFC 9112 section 9.3).
+  const bool can_carry_more = is_request_complete && http1().keeps_alive() && http1().has_read_message() &&
+                              in_.is_empty() && out_.is_empty() && !has_ended_ && !is_ending_ && !is_broken_;
+  if (!can_carry_more || !slot_.has_room()) {
+    close();
+    return;
+  }
+  http1().next_message();
+  state_ = State::kIdle;
+  is_reused_ = true;
+  is_paused_ = false;
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), slot_.idle_timeout()));
+  slot_.keep(*this);
+}
+
+void ReplicaConnection::cancel() {
+  if (lease_ != nullptr) lease_->cut();
+  close();
+}
+
+void ReplicaConnection::close_idle() { close(); }
+
+void ReplicaConnection::fail(FailureCause cause) {
+  Lease* lease = lease_;
+  close();
+  if (lease == nullptr) return;
+  lease->cut();
+  lease->holder().on_attempt_failed(cause);
+}
+
+void ReplicaConnection::close() {
+  if (is_closed()) return;
+  slot_.on_closed(*this);
+  close_now();
+}
+
+}  // namespace limpet

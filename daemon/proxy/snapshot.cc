@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/proxy/snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "daemon/base/text.h"
+
+namespace limpet {
+
+namespace {
+
+// The chain of exchanges that no pool is concerned with: they are named, counted and logged like others.
+constexpr std::array<std::string_view, 3> kBareChain = {"request_id", "metrics", "access_log"};
+
+/// Builds one snapshot and collects what is wrong with its configuration.
+class Builder {
+ public:
+  Builder(Config& config, const SnapshotContext& context)
+      : config_(config), context_(context), snapshot_(std::make_shared<Snapshot>()) {}
+
+  std::shared_ptr<const Snapshot> build() {
+    const Model& model = config_.model();
+    snapshot_->revision = context_.revision;
+    snapshot_->limits = model.limits;
+    snapshot_->timeouts = model.timeouts;
+    snapshot_->drain_timeout = model.daemon.drain_timeout;
+    snapshot_->codec_limits = {model.limits.request_line_bytes, model.limits.header_bytes,
+                               model.limits.header_fields, CodecLimits{}.chunk_line_bytes};
+    refuse_what_is_not_there_yet();
+    for (const PoolModel& pool : model.pools) build_pool(pool);
+    build_bare_chain();
+    build_listeners();
+    build_routes();
+    std::vector<std::string_view> names;
+    for (const ModuleKind& kind : context_.kinds) names.push_back(kind.name);
+    names.push_back("mcp");
+    config_.report_unknown_keys(names);
+    if (!config_.is_valid()) {
+      context_.book.abandon_rounds();
+      return nullptr;
+    }
+    context_.book.commit_rounds(context_.now, context_.wall);
+    start_health();
+    return snapshot_;
+  }
+
+ private:
+  void refuse_what_is_not_there_yet() {
+    const Model& model = config_.model();
+    for (const ListenerModel& listener : model.listeners) {
+      if (listener.tls) listener.settings.mistake("tls", "this release does not serve TLS yet; remove [listener.tls]");
+      if (listener.proxy_protocol) {
+        listener.settings.mistake("proxy_protocol", "this release does not read the PROXY protocol yet; set it to false");
+      }
+    }
+    for (const PoolModel& pool : model.pools) {
+      if (pool.tls.enabled) pool.tls.settings.mistake("enabled", "this release does not speak TLS to replicas yet");
+      if (pool.protocol == ReplicaProtocol::kHttp2) {
+        pool.settings.mistake("protocol", "this release does not speak HTTP/2 to replicas yet; use \"http1\"");
+      }
+      if (pool.discovery.type == DiscoveryType::kDns) {
+        pool.discovery.settings.mistake("type", "this release does not discover by DNS yet; use \"static\" or \"file\"");
+      }
+    }
+    for (const ModuleModel& module : model.modules) {
+      module.settings.mistake("path", "this release does not load modules from files yet");
+    }
+  }
+
+  const ModuleKind* kind_named(std::string_view name) const {
+    const auto at = std::find_if(context_.kinds.begin(), context_.kinds.end(),
+                                 [&](const ModuleKind& kind) { return kind.name == name; });
+    return at == context_.kinds.end() ? nullptr : &*at;
+  }
+
+  void build_pool(const PoolModel& model) {
+    auto plan = std::make_unique<PoolPlan>();
+    plan->index = static_cast<std::uint32_t>(snapshot_->pools.size());
+    plan->timeouts = model.timeouts;
+    plan->facts.name = model.name;
+    plan->facts.forwards_client_host = model.forward_host == ForwardHost::kClient;
+    for (const auto& [revision, share] : model.revisions) {
+      plan->facts.revisions.emplace_back(revision, static_cast<std::uint32_t>(share));
+    }
+    const bool has_affinity = std::find(model.chain.begin(), model.chain.end(), "affinity") != model.chain.end();
+    build_replicas(model, *plan, has_affinity ? ReplicaBook::Sessions::kKept : ReplicaBook::Sessions::kNone);
+    build_chain(model, *plan);
+    snapshot_->pools.push_back(std::move(plan));
+  }
+
+  void build_replicas(const PoolModel& model, PoolPlan& plan, ReplicaBook::Sessions sessions) {
+    std::vector<Replica>& replicas = plan.facts.replicas;
+    const auto add = [&](const ReplicaModel& from, std::shared_ptr<Vitals> vitals) {
+      Replica replica;
+      replica.id = from.id;
+      replica.index = static_cast<std::uint32_t>(replicas.size());
+      replica.address = from.address;
+      replica.address_text = from.address.print();
+      replica.weight = from.weight;
+      replica.revision = from.revision;
+      replica.is_backup = from.backup;
+      replica.vitals = std::move(vitals);
+      replicas.push_back(std::move(replica));
+    };
+    std::vector<ReplicaModel> configured = model.replicas;
+    if (const auto found = context_.discovered.find(model.name); found != context_.discovered.end()) {
+      configured.insert(configured.end(), found->second.begin(), found->second.end());
+    }
+    for (const ReplicaModel& replica : configured) {
+      ReplicaBook::Entry entry = context_.book.enter(model.name, replica, context_.wall);
+      if (entry.is_new) new_vitals_.emplace_back(plan.index, entry.vitals);
+      add(replica, std::move(entry.vitals));
+    }
+    for (const ReplicaModel& leaving : context_.book.end_round(model.name, context_.now, context_.wall, sessions)) {
+      add(leaving, context_.book.vitals_of(model.name, leaving.id));
+    }
+    for (const Replica& replica : replicas) plan.facts.index_by_id.emplace(replica.id, replica.index);
+  }
+
+  // Without a directory keys are made in memory.
+  std::string state_dir() const { return context_.is_trial ? std::string() : config_.model().daemon.state_dir; }
+
+  void build_chain(const PoolModel& model, PoolPlan& plan) {
+    const auto wish = context_.wishes.affinity.find(model.name);
+    const bool is_switched = wish != context_.wishes.affinity.end();
+    PlanContext context{&plan.facts, config_.root(), state_dir()};
+    context.wants_affinity = is_switched && wish->second == RuntimeWishes::Affinity::kSticky;
+    const bool without_affinity = is_switched && wish->second == RuntimeWishes::Affinity::kNone;
+    for (std::size_t i = 0; i < model.chain.size(); ++i) {
+      const ModuleKind* kind = kind_named(model.chain[i]);
+      if (kind == nullptr) {
+        report_unknown_module(model, i);
+        continue;
+      }
+      // Read in any case, so that its keys are known.
+      auto module = kind->read(model.settings.table(kind->name), context);
+      if (module == nullptr || (without_affinity && kind->name == "affinity")) continue;
+      plan.chain.push_back({kind->name, std::move(module)});
+    }
+    for (const ChainLink& link : plan.chain) {
+      if (const auto limits = link.plan->limits()) plan.limits = *limits;
+      if (const auto percent = link.plan->panic_threshold_percent()) plan.panic_threshold_percent = percent;
+      if (const auto attempts = link.plan->attempts_max()) plan.attempts_max = attempts;
+    }
+    plan.attempts_max = std::clamp<std::uint32_t>(plan.attempts_max, 1, Exchange::kAttemptsMax);
+    if (plan.chain.size() > Exchange::kNotesMax) {
+      model.settings.mistake("chain", "at most " + std::to_string(Exchange::kNotesMax) + " modules fit a chain");
+    }
+  }
+
+  void report_unknown_module(const PoolModel& model, std::size_t index) {
+    std::vector<std::string_view> names;
+    for (const ModuleKind& kind : context_.kinds) names.push_back(kind.name);
+    std::string text = "unknown module \"" + model.chain[index] + "\"";
+    if (const auto near = text::nearest(model.chain[index], names); !near.empty()) {
+      text += ", did you mean \"" + std::string(near) + "\"?";
+    }
+    model.settings.mistake("chain", index, text);
+  }
+
+  void build_bare_chain() {
+    for (const std::string_view name : kBareChain) {
+      const ModuleKind* kind = kind_named(name);
+      if (kind == nullptr) continue;
+      auto plan = kind->read(ConfigReader{}, {nullptr, config_.root(), state_dir()});
+      if (plan != nullptr) snapshot_->bare_chain.push_back({kind->name, std::move(plan)});
+    }
+  }
+
+  void build_listeners() {
+    for (const ListenerModel& model : config_.model().listeners) {
+      snapshot_->listeners.push_back({model.name, model.trusted, model.bind});
+    }
+  }
+
+  void build_routes() {
+    for (const RouteModel& model : config_.model().routes) {
+      RoutePlan route;
+      route.host = model.host;
+      route.path = model.path;
+      if (!model.pool.empty()) route.pool = snapshot_->find_pool(model.pool);
+      if (model.redirect) {
+        route.redirect_to = model.redirect->to;
+        route.status = model.redirect->status;
+      }
+      if (model.respond) {
+        route.status = model.respond->status;
+        route.body = model.respond->body;
+      }
+      snapshot_->routes.push_back(std::move(route));
+    }
+  }
+
+  // The state that replicas start in, once it is certain that they start.
+  void start_health() {
+    for (const auto& [pool, vitals] : new_vitals_) {
+      Health initial = Health::kUp;
+      for (const ChainLink& link : snapshot_->pools[pool]->chain) {
+        if (const auto said = link.plan->initial_health()) initial = *said;
+      }
+      vitals->health.store(initial, std::memory_order_relaxed);
+    }
+  }
+
+  Config& config_;
+  const SnapshotContext& context_;
+  std::shared_ptr<Snapshot> snapshot_;
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<Vitals>>> new_vitals_;
+};
+
+}  // namespace
+
+const PoolPlan* Snapshot::find_pool(std::string_view name) const noexcept {
+  for (const auto& pool : pools) {
+    if (pool->facts.name == name) return pool.get();
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Snapshot> build_snapshot(Config& config, const SnapshotContext& context) {
+  return Builder(config, context).build();
+}
+
+}  // namespace limpet

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/affinity/affinity_module.h"
+
+#include <span>
+#include <string>
+
+namespace limpet::affinity {
+
+namespace {
+
+// Requests that wait for one pool's replicas at a time, beyond which they are answered 503.
+constexpr std::uint32_t kWaitersMax = 1024;
+constexpr std::chrono::seconds kRetryAfter{1};
+
+// The answer that MCP clients know a lost session by (streamable HTTP: 404, and -32001 in the
+// SDKs). The request's id is in its body, which is not read before select.
+constexpr std::string_view kSessionNotFound =
+    R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null})";
+
+std::string_view detail_of(Cause cause) noexcept {
+  switch (cause) {
+    case Cause::kGone:
+      return "The replica that held this session is gone.";
+    case Cause::kDown:
+      return "The replica that holds this session is not available.";
+    case Cause::kFull:
+      return "The replica that holds this session takes no more requests at the moment.";
+    case Cause::kDraining:
+      return "The replica that holds this session is being taken out of service.";
+    case Cause::kExpired:
+      return "This session has expired.";
+    default:
+      return "This request names a session that is not known here.";
+  }
+}
+
+// Waiting helps where the replica may come back to this exchange: not after it failed on it, nor
+// against an operator's "down".
+bool may_come_back(const Candidates& candidates, const Replica& replica) noexcept {
+  return candidates.standing(replica) != Standing::kTried &&
+         replica.vitals->admin.load(std::memory_order_relaxed) != AdminState::kDown;
+}
+
+// Nothing will bring back what such a cookie stands for.
+bool is_final(Cause cause) noexcept {
+  return cause == Cause::kGone || cause == Cause::kExpired || cause == Cause::kInvalid ||
+         cause == Cause::kForeign;
+}
+
+std::span<const Key> keys_of(const AffinitySettings& settings) noexcept {
+  return settings.keys == nullptr ? std::span<const Key>{} : settings.keys->keys();
+}
+
+}  // namespace
+
+AffinityModule::AffinityModule(const AffinityPlan& plan, const ModuleServices& services)
+    : plan_(plan),
+      settings_(plan.settings()),
+      worker_(services.worker),
+      slot_(services.slot),
+      table_(*services.pool),
+      box_(keys_of(settings_)),
+      reader_(plan, box_, table_),
+      writer_(plan, box_, table_, worker_) {}
+
+ExchangeState& AffinityModule::state_of(Exchange& exchange) {
+  void*& note = exchange.notes[slot_];
+  if (note == nullptr) {
+    auto* state = exchange.arena.make<ExchangeState>();
+    reader_.read(exchange, *state);
+    exchange.affinity.source = state->source == nullptr ? std::string_view{} : state->source->label;
+    note = state;
+  }
+  return *static_cast<ExchangeState*>(note);
+}
+
+Verdict AffinityModule::on_select(Exchange& exchange, Candidates& candidates) {
+  const Turn turn{exchange, candidates, state_of(exchange)};
+  switch (turn.state.claim) {
+    case Claim::kToken:
+      return follow_token(turn);
+    case Claim::kKey:
+      return follow_key(turn);
+    case Claim::kUnreadable:
+      return settle(turn, Cause::kInvalid, nullptr);
+    case Claim::kNothing:
+      return place_first(turn);
+  }
+  return Verdict::kNext;
+}
+
+Verdict AffinityModule::follow_token(const Turn& turn) {
+  const TokenFacts& facts = turn.state.facts;
+  const Cause of_token = judge_token(facts, settings_.rules, worker_.wall_now());
+  if (of_token != Cause::kNone) return settle(turn, of_token, nullptr);
+  if (turn.state.replica >= turn.candidates.size()) return settle(turn, Cause::kGone, nullptr);
+  const Replica& replica = turn.candidates.at(turn.state.replica);
+  if (settings_.rules.is_strict && is_other_life(facts, *replica.vitals))
+    return settle(turn, Cause::kGone, nullptr);
+  const Cause of_replica = judge_replica(turn.candidates, turn.exchange, replica);
+  if (of_replica != Cause::kNone) return settle(turn, of_replica, &replica);
+  return choose(turn, replica, Outcome::kHit, Cause::kNone);
+}
+
+Verdict AffinityModule::follow_key(const Turn& turn) {
+  const std::uint32_t owner = table_.first_of(turn.state.key, [](std::uint32_t) { return true; });
+  if (owner >= turn.candidates.size()) return Verdict::kNext;
+  const Replica& replica = turn.candidates.at(owner);
+  const Cause cause = judge_replica(turn.candidates, turn.exchange, replica);
+  if (cause != Cause::kNone) return settle(turn, cause, &replica);
+  return choose(turn, replica, Outcome::kHit, Cause::kNone);
+}
+
+Verdict AffinityModule::place_first(const Turn& turn) {
+  ExchangeState& state = turn.state;
+  turn.exchange.affinity.outcome =
+      state.may_set_cookie || settings_.has_sessions ? Outcome::kNew : Outcome::kNone;
+  turn.exchange.affinity.cause = Cause::kNone;
+  if (!state.may_set_cookie || turn.exchange.client.is_trusted) return Verdict::kNext;
+
+  ConnectionMemory& memory = ClaimReader::memory_of(turn.exchange.client, plan_.serial());
+  if (!state.is_in_burst) {
+    if (memory.is_burst_over) return Verdict::kNext;
+    state.is_in_burst = true;
+    ++memory.burst_open;
+  }
+  if (memory.leader != nullptr && memory.leader->replica != nullptr) {
+    memory.burst_replica = memory.leader->replica->index;
+  }
+  const bool is_leading = memory.leader == nullptr && memory.burst_replica == kNoReplica;
+  if (is_leading) memory.leader = &turn.exchange;
+  if (memory.leader == &turn.exchange || memory.burst_replica >= turn.candidates.size())
+    return Verdict::kNext;
+  const Replica& replica = turn.candidates.at(memory.burst_replica);
+  if (turn.candidates.standing(replica) != Standing::kReady) return Verdict::kNext;
+  return choose(turn, replica, Outcome::kNew, Cause::kNone);
+}
+
+Verdict AffinityModule::settle(const Turn& turn, Cause cause, const Replica* replica) {
+  const Policy& policy = settings_.policy_for(cause, turn.state.source->kind);
+  if (replica != nullptr && wait(turn, cause, *replica, policy.wait)) return Verdict::kSettled;
+  switch (policy.then) {
+    case Measure::kKeep:
+      return choose(turn, *replica, Outcome::kHit, cause);
+    case Measure::kMove:
+      return move(turn, cause);
+    case Measure::kRefuse:
+      refuse(turn, cause, policy.status);
+      return Verdict::kSettled;
+  }
+  return Verdict::kNext;
+}
+
+bool AffinityModule::wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most) {
+  if (at_most <= Duration::zero() || turn.exchange.is_waiting_over) return false;
+  if (cause == Cause::kGone || !may_come_back(turn.candidates, replica)) return false;
+  ExchangeState& state = turn.state;
+  if (!state.has_waited) {
+    state.has_waited = true;
+    state.wait_began = turn.candidates.now();
+  }
+  state.waited_for = cause;
+  const Duration left = at_most - (turn.candidates.now() - state.wait_began);
+  if (left <= Duration::zero()) return false;
+  turn.candidates.wait_for(&replica, left, kWaitersMax);
+  return true;
+}
+
+Verdict AffinityModule::move(const Turn& turn, Cause cause) {
+  turn.exchange.affinity.outcome = Outcome::kMoved;
+  turn.exchange.affinity.cause = cause;
+  if (turn.state.claim != Claim::kKey) return Verdict::kNext;  // balance places it
+  const Candidates& candidates = turn.candidates;
+  const std::uint32_t next = table_.first_of(turn.state.key, [&](std::uint32_t i) {
+    return i < candidates.size() && candidates.standing(candidates.at(i)) == Standing::kReady;
+  });
+  if (next == kNoReplica) return Verdict::kNext;
+  return choose(turn, candidates.at(next), Outcome::kMoved, cause);
+}
+
+void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status) {
+  turn.exchange.affinity.outcome = Outcome::kRefused;
+  turn.exchange.affinity.cause = cause;
+  turn.state.is_cookie_over = is_final(cause) && turn.state.source->kind == Source::Kind::kCookie;
+  Answer answer;
+  answer.status = status;
+  answer.detail = detail_of(cause);
+  if (status == 503) answer.retry_after = kRetryAfter;
+  if (status == 404 && turn.state.is_session()) {
+    answer.body = kSessionNotFound;
+    answer.content_type = "application/json";
+  }
+  turn.candidates.refuse(answer);
+}
+
+Verdict AffinityModule::choose(const Turn& turn, const Replica& replica, Outcome outcome,
+                               Cause cause) {
+  AffinityFacts& facts = turn.exchange.affinity;
+  facts.outcome = outcome;
+  facts.cause = cause;
+  if (turn.state.has_waited && outcome == Outcome::kHit) {
+    facts.outcome = Outcome::kWaited;
+    facts.cause = turn.state.waited_for;
+  }
+  turn.candidates.choose(replica);
+  return Verdict::kSettled;
+}
+
+Verdict AffinityModule::on_response(Exchange& exchange) {
+  const std::uint16_t status = exchange.response->status;
+  if (status < 200 && status != 101) return Verdict::kNext;  // the final one is still to come
+  writer_.write(exchange, static_cast<ExchangeState*>(exchange.notes[slot_]));
+  return Verdict::kNext;
+}
+
+void AffinityModule::on_done(const Exchange& exchange) noexcept {
+  const auto* state = static_cast<const ExchangeState*>(exchange.notes[slot_]);
+  if (state != nullptr && state->is_in_burst) ClaimReader::leave_burst(exchange, plan_.serial());
+  count(exchange.affinity);
+}
+
+void AffinityModule::count(const AffinityFacts& facts) noexcept {
+  Counter*& counter =
+      counters_[static_cast<std::size_t>(facts.outcome)][static_cast<std::size_t>(facts.cause)];
+  if (counter == nullptr) {
+    counter = &worker_.metrics().counter("limpet_affinity_total",
+                                         {{"pool", settings_.pool_name},
+                                          {"outcome", std::string(name_of(facts.outcome))},
+                                          {"cause", std::string(name_of(facts.cause))}});
+  }
+  counter->add();
+}
+
+}  // namespace limpet::affinity

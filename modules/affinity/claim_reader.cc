@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/affinity/claim_reader.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "daemon/http/cookie.h"
+
+namespace limpet::affinity {
+
+namespace {
+
+// Connections keep affinity's note under this address and not the plan's, which a later plan may
+// come to have.
+constexpr char kNoteOwner = 0;
+
+ConnectionMemory* held_memory(const ClientFacts& client) noexcept {
+  return static_cast<ConnectionMemory*>(client.note_of(&kNoteOwner));
+}
+
+// A POST of MCP's streamable HTTP must accept both; nothing else of the web does.
+bool accepts_json_and_events(const HeaderList& fields) noexcept {
+  const std::string_view accept = fields.value(FieldName::kAccept);
+  return accept.find("text/event-stream") != std::string_view::npos &&
+         accept.find("application/json") != std::string_view::npos;
+}
+
+Field* only_cookie_field(HeaderList& fields) noexcept {
+  Field* found = nullptr;
+  for (Field& field : fields.fields()) {
+    if (field.id != FieldName::kCookie || field.is_removed) continue;
+    if (found != nullptr) return nullptr;
+    found = &field;
+  }
+  return found;
+}
+
+std::string_view unquoted(std::string_view value) noexcept {
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') return value;
+  return value.substr(1, value.size() - 2);
+}
+
+// The one Mcp-Session-Id of a request. Two are as none that could be trusted.
+struct SessionField {
+  Field* field = nullptr;
+  bool is_repeated = false;
+};
+SessionField session_field(HeaderList& fields) noexcept {
+  SessionField found;
+  if (!fields.may_have(FieldName::kMcpSessionId)) return found;
+  for (Field& field : fields.fields()) {
+    if (field.id != FieldName::kMcpSessionId || field.is_removed) continue;
+    found.is_repeated = found.field != nullptr;
+    found.field = &field;
+    if (found.is_repeated) break;
+  }
+  return found;
+}
+
+}  // namespace
+
+bool is_mcp_request(const RequestHead& request) noexcept {
+  const HeaderList& fields = request.fields;
+  if (fields.find(FieldName::kMcpSessionId) != nullptr ||
+      fields.find(FieldName::kMcpProtocolVersion) != nullptr ||
+      fields.find(FieldName::kMcpMethod) != nullptr) {
+    return true;
+  }
+  return request.method == Method::kPost && accepts_json_and_events(fields);
+}
+
+ClaimReader::ClaimReader(const AffinityPlan& plan, TokenBox& box,
+                         const ReplicaTable& table) noexcept
+    : plan_(plan),
+      settings_(plan.settings()),
+      box_(box),
+      table_(table),
+      is_cookie_first_(!settings_.sources.empty() &&
+                       settings_.sources.front().kind == Source::Kind::kCookie &&
+                       !settings_.has_sessions) {}
+
+ConnectionMemory& ClaimReader::memory_of(ClientFacts& client, std::uint64_t plan) {
+  ConnectionMemory* memory = held_memory(client);
+  if (memory == nullptr) {
+    auto made = std::make_unique<ConnectionMemory>();
+    memory = made.get();
+    client.leave_note(&kNoteOwner, std::move(made));
+  }
+  if (memory->plan != plan) memory->begin_anew(plan);
+  return *memory;
+}
+
+void ClaimReader::leave_burst(const Exchange& exchange, std::uint64_t plan) noexcept {
+  ConnectionMemory* memory = held_memory(exchange.client);
+  if (memory == nullptr || memory->plan != plan) return;
+  if (memory->leader == &exchange) {
+    memory->leader = nullptr;
+    // Without a cookie set, nothing ties the next requests to this one.
+    if (!memory->is_burst_over) memory->burst_replica = kNoReplica;
+  }
+  if (memory->burst_open > 0) --memory->burst_open;
+  if (memory->burst_open == 0) memory->burst_token = std::string();
+}
+
+// Browsers send the same Cookie field again and again on a connection, and the same octets mean the
+// same.
+bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Field& field) const {
+  const ConnectionMemory* held = held_memory(exchange.client);
+  if (held == nullptr || held->plan != plan_.serial()) return false;
+  const std::string_view all = field.value();
+  if (all.empty() || all != held->cookie_field) return false;
+  state.claim = Claim::kToken;
+  state.source = settings_.sources.data();
+  state.sent_cookie = true;
+  state.may_set_cookie = true;
+  state.facts = held->facts;
+  state.replica = held->replica;
+  if (held->cut_bytes == 0) return true;
+  const std::string_view before = all.substr(0, held->cut_begin);
+  const std::string_view behind = all.substr(held->cut_begin + held->cut_bytes);
+  const std::string_view rest = behind.empty() ? before : exchange.arena.join(before, behind);
+  field.is_removed = rest.empty();
+  field.value_data = rest.data();
+  field.value_bytes = static_cast<std::uint32_t>(rest.size());
+  return true;
+}
+
+void ClaimReader::note_field(Exchange& exchange, std::string_view before,
+                             const Field& after) const {
+  ConnectionMemory* memory = held_memory(exchange.client);
+  if (memory == nullptr || before.size() > ConnectionMemory::kCookieFieldMax) return;
+  const std::string_view rest = after.is_removed ? std::string_view{} : after.value();
+  const std::size_t begin = static_cast<std::size_t>(
+      std::mismatch(rest.begin(), rest.end(), before.begin(), before.end()).first - rest.begin());
+  const std::size_t bytes = before.size() - rest.size();
+  if (before.substr(begin + bytes) != rest.substr(begin)) return;  // taken out of two places
+  memory->cookie_field = before;
+  memory->cut_begin = static_cast<std::uint32_t>(begin);
+  memory->cut_bytes = static_cast<std::uint32_t>(bytes);
+}
+
+void ClaimReader::read(Exchange& exchange, ExchangeState& state) {
+  HeaderList& fields = exchange.request.fields;
+  const bool may_have_cookies = settings_.cookie.has_value() && fields.may_have(FieldName::kCookie);
+  Field* field = may_have_cookies && is_cookie_first_ ? only_cookie_field(fields) : nullptr;
+  if (field != nullptr && read_known_field(exchange, state, *field)) return;
+  const std::string_view sent = field == nullptr ? std::string_view{} : field->value();
+
+  const bool is_mcp = settings_.has_sessions && is_mcp_request(exchange.request);
+  for (const Source& source : settings_.sources) {
+    if (source.kind == Source::Kind::kCookie) state.may_set_cookie = !is_mcp;
+    if (read_source(exchange, state, source)) {
+      state.source = &source;
+      break;
+    }
+  }
+  if (may_have_cookies) strip_cookies(exchange, state);
+  if (field != nullptr && state.claim == Claim::kToken) note_field(exchange, sent, *field);
+}
+
+void ClaimReader::strip_cookies(Exchange& exchange, ExchangeState& state) const {
+  for (const CookieForm* form : {settings_.cookie ? &*settings_.cookie : nullptr,
+                                 settings_.twin_cookie ? &*settings_.twin_cookie : nullptr}) {
+    if (form == nullptr) continue;
+    HeaderList& fields = exchange.request.fields;
+    state.sent_cookie |= settings_.is_stripped
+                             ? remove_cookie(fields, form->name()) > 0
+                             : CookieScan(fields, form->name()).next().has_value();
+  }
+}
+
+bool ClaimReader::read_source(Exchange& exchange, ExchangeState& state, const Source& source) {
+  switch (source.kind) {
+    case Source::Kind::kSession:
+      return read_session(exchange, state);
+    case Source::Kind::kCookie:
+      return read_cookies(exchange, state, *settings_.cookie) ||
+             (settings_.twin_cookie && read_cookies(exchange, state, *settings_.twin_cookie)) ||
+             state.claim == Claim::kUnreadable;
+    default: {
+      const std::string_view value = value_of(source, exchange);
+      if (value.empty()) return false;
+      state.claim = Claim::kKey;
+      state.key = key_of(value);
+      return true;
+    }
+  }
+}
+
+bool ClaimReader::read_session(Exchange& exchange, ExchangeState& state) {
+  const SessionField found = session_field(exchange.request.fields);
+  if (found.field == nullptr) return false;
+  const std::string_view id = found.field->value();
+  state.claim = Claim::kUnreadable;
+  // token - original
+  if (found.is_repeated || id.size() < kTokenLetters + 2 || id[kTokenLetters] != '-') return true;
+  const std::string_view original = id.substr(kTokenLetters + 1);
+  if (!open(exchange, state, {Purpose::kSession, id, id.substr(0, kTokenLetters), original}))
+    return true;
+  state.session_id = id;
+  state.original_id = original;
+  found.field->value_data = original.data();
+  found.field->value_bytes = static_cast<std::uint32_t>(original.size());
+  return true;
+}
+
+// Of several cookies the first that verifies counts: a browser may hold a partitioned and an
+// unpartitioned one. Where none does, something of limpet's name was sent all the same.
+bool ClaimReader::read_cookies(Exchange& exchange, ExchangeState& state, const CookieForm& form) {
+  // An MCP request without a session id opens a session, or needs none: a cookie of earlier days
+  // must not place it.
+  if (settings_.has_sessions && exchange.request.method == Method::kPost &&
+      is_mcp_request(exchange.request))
+    return false;
+  CookieScan cookies(exchange.request.fields, form.name());
+  while (const std::optional<std::string_view> value = cookies.next()) {
+    const std::string_view token = unquoted(*value);
+    if (open(exchange, state, {Purpose::kCookie, token, token, {}})) return true;
+    state.claim = Claim::kUnreadable;
+  }
+  return false;
+}
+
+bool ClaimReader::open(Exchange& exchange, ExchangeState& state, const Sent& sent) {
+  const ConnectionMemory* held = held_memory(exchange.client);
+  if (held != nullptr && held->holds(plan_.serial(), sent.purpose, sent.whole)) {
+    state.facts = held->facts;
+    state.replica = held->replica;
+    state.claim = Claim::kToken;
+    return true;
+  }
+  if (box_.open(sent.token, sent.purpose, sent.bound, state.facts) != Opening::kOpened)
+    return false;
+  state.replica = table_.index_of(state.facts.replica);
+  state.claim = Claim::kToken;
+  memory_of(exchange.client, plan_.serial())
+      .remember(sent.purpose, sent.whole, state.facts, state.replica);
+  return true;
+}
+
+}  // namespace limpet::affinity

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/affinity/read_settings.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+#include "modules/affinity/replica_table.h"
+
+namespace limpet::affinity {
+
+namespace {
+
+constexpr std::string_view kLater = " is not available yet in this version";
+
+std::vector<Source> read_sources(const ConfigReader& reader) {
+  std::vector<Source> sources;
+  const std::vector<std::string> texts = reader.texts(
+      "from", {"cookie"}, "in order: cookie, header:NAME, query:NAME, mcp, client-ip; [] for none");
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    Result<Source> source = parse_source(texts[i]);
+    if (!source) {
+      reader.mistake("from", i, "from: " + source.error().text);
+      continue;
+    }
+    const bool is_repeated = std::any_of(sources.begin(), sources.end(), [&](const Source& other) {
+      return other.label == source->label;
+    });
+    if (is_repeated)
+      reader.mistake("from", i, "from: \"" + texts[i] + "\" stands here twice");
+    else
+      sources.push_back(*std::move(source));
+  }
+  return sources;
+}
+
+bool is_attribute_value(std::string_view value) noexcept {
+  return std::all_of(value.begin(), value.end(),
+                     [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
+}
+
+// What browsers demand of the attributes together: they drop a cookie that breaks it, silently.
+void check_cookie(const ConfigReader& reader, const CookieAttributes& cookie,
+                  std::optional<bool> secure) {
+  const bool is_never_secure = secure && !*secure;
+  if (!is_cookie_name(cookie.name)) {
+    reader.mistake("name", "name: \"" + text::escaped(cookie.name) +
+                               "\" is not a cookie name; expected letters, digits, - and _");
+  }
+  if (!cookie.path.starts_with('/') || !is_attribute_value(cookie.path)) {
+    reader.mistake("path", "path: expected a path that begins with \"/\" and has no \";\"");
+  }
+  if (!is_attribute_value(cookie.domain)) reader.mistake("domain", "domain: expected a host name");
+  if (is_never_secure && (cookie.same_site == SameSite::kNone || cookie.is_partitioned ||
+                          cookie.prefix != CookiePrefix::kNone)) {
+    reader.mistake("secure",
+                   "secure: browsers drop a cookie with same_site = \"none\", partitioned or a "
+                   "prefix unless it is Secure; "
+                   "expected true or \"auto\"");
+  }
+  if (cookie.prefix == CookiePrefix::kHost && (cookie.path != "/" || !cookie.domain.empty())) {
+    reader.mistake("prefix", "prefix: a __Host- cookie has path = \"/\" and no domain");
+  }
+}
+
+CookieAttributes read_cookie(const ConfigReader& reader, std::optional<bool>& secure) {
+  CookieAttributes cookie;
+  cookie.name = reader.text("name", "limpet");
+  cookie.path = reader.text("path", "/");
+  cookie.domain = reader.text("domain", "");
+  cookie.same_site = reader.choice<SameSite>(
+      "same_site", SameSite::kLax,
+      {{"lax", SameSite::kLax}, {"strict", SameSite::kStrict}, {"none", SameSite::kNone}});
+  secure = reader.flag_or_auto("secure", "auto: where the client came over TLS");
+  cookie.is_http_only = reader.flag("http_only", true);
+  cookie.is_partitioned = reader.flag("partitioned", false);
+  const Duration max_age =
+      reader.duration("max_age", kForever, Off::kAllowed, "off: until the browser ends");
+  if (max_age != kForever)
+    cookie.max_age = std::chrono::duration_cast<std::chrono::seconds>(max_age);
+  cookie.prefix = reader.choice<CookiePrefix>("prefix", CookiePrefix::kNone,
+                                              {{"", CookiePrefix::kNone},
+                                               {"__Host-", CookiePrefix::kHost},
+                                               {"__Secure-", CookiePrefix::kSecure}});
+  check_cookie(reader, cookie, secure);
+  return cookie;
+}
+
+void read_cookies(const ConfigReader& reader, AffinitySettings& settings) {
+  std::optional<bool> secure;
+  CookieAttributes cookie = read_cookie(reader.table("cookie"), secure);
+  const bool is_source =
+      std::any_of(settings.sources.begin(), settings.sources.end(),
+                  [](const Source& source) { return source.kind == Source::Kind::kCookie; });
+  if (!is_source) return;
+  settings.cookie.emplace(cookie, secure);
+  if (!settings.is_arr_compatible) return;
+  cookie.name += "SameSite";
+  cookie.same_site = SameSite::kNone;
+  settings.twin_cookie.emplace(cookie, true);
+}
+
+void read_policy(const ConfigReader& reader, std::string_view key, std::string_view fallback,
+                 Cause cause, PolicyTable& policies) {
+  Result<Policy> policy = parse_policy(reader.text(key, fallback), words_for(cause));
+  if (!policy) return reader.mistake(key, std::string(key) + ": " + policy.error().text);
+  policies[static_cast<std::size_t>(cause)] = *policy;
+}
+
+PolicyTable read_policies(const ConfigReader& reader) {
+  PolicyTable policies;
+  read_policy(reader, "on_gone", "move", Cause::kGone, policies);
+  read_policy(reader, "on_down", "move", Cause::kDown, policies);
+  read_policy(reader, "on_full", "wait:2s then move", Cause::kFull, policies);
+  read_policy(reader, "on_draining", "keep", Cause::kDraining, policies);
+  read_policy(reader, "on_invalid", "move", Cause::kInvalid, policies);
+  policies[static_cast<std::size_t>(Cause::kForeign)] =
+      policies[static_cast<std::size_t>(Cause::kInvalid)];
+  return policies;
+}
+
+TokenRules read_rules(const ConfigReader& reader, const std::string& pool_name) {
+  TokenRules rules;
+  rules.pool = pool_mark(pool_name);
+  rules.idle =
+      reader.duration("idle", kForever, Off::kAllowed, "a token unused for so long is expired");
+  rules.absolute =
+      reader.duration("absolute", kForever, Off::kAllowed, "a session older than that is expired");
+  rules.clock_skew = reader.duration("clock_skew", std::chrono::minutes(5), Off::kRefused,
+                                     "how far the clocks of instances may differ");
+  rules.is_strict =
+      reader.choice("incarnation", "ignore", {"ignore", "strict"},
+                    "strict: a restarted replica is not the one that the token names") == "strict";
+  return rules;
+}
+
+// Sessions of MCP have more settings than this version acts on; those that would promise something
+// are refused.
+void read_mcp(const ConfigReader& reader) {
+  if (reader.choice("session_ids", "wrap", {"wrap", "learn"}) == "learn") {
+    reader.mistake("session_ids", "session_ids: learn" + std::string(kLater) + "; expected wrap");
+  }
+  if (reader.choice("carry_over", "compatible", {"off", "compatible", "always"},
+                    "sessions are not carried over yet in this version") == "always") {
+    reader.mistake("carry_over", "carry_over: always" + std::string(kLater));
+  }
+  (void)reader.duration("keep_alive", std::chrono::seconds(15), Off::kAllowed,
+                        "has no effect yet in this version");
+  (void)reader.duration("session_idle", std::chrono::minutes(30), Off::kAllowed,
+                        "has no effect yet in this version");
+  if (reader.text("bind_to", "off") != "off") {
+    reader.mistake("bind_to", "bind_to" + std::string(kLater) + "; expected off");
+  }
+  if (!reader.text("store", "").empty())
+    reader.mistake("store", "store" + std::string(kLater) + "; expected \"\"");
+}
+
+std::shared_ptr<const KeyRing> read_keys(const PlanContext& context) {
+  const ConfigReader reader = context.root.table("keys");
+  const std::string path =
+      reader.text("file", "", "one base64 key a line; \"\": state_dir/affinity.keys");
+  Result<std::shared_ptr<const KeyRing>> ring =
+      path.empty() ? KeyRing::read_or_make(context.state_dir) : KeyRing::read(path);
+  if (!ring) {
+    reader.mistake("file", "file: " + ring.error().text);
+    return nullptr;
+  }
+  if (!(*ring)->warning().empty()) log::warning((*ring)->warning());
+  return *ring;
+}
+
+}  // namespace
+
+AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& context) {
+  AffinitySettings settings;
+  settings.pool_name = context.pool == nullptr ? std::string() : context.pool->name;
+  settings.sources = read_sources(reader);
+  settings.is_arr_compatible = reader.flag(
+      "arr_compat", false, "a second cookie NAMESameSite; Arr-Disable-Session-Affinity is obeyed");
+  read_cookies(reader, settings);
+  settings.rules = read_rules(reader, settings.pool_name);
+  settings.is_stripped = reader.flag("strip", true, "the replica does not see limpet's cookie");
+  settings.policies = read_policies(reader);
+  settings.is_shown = reader.flag("show", false, "response header Limpet-Affinity-Outcome");
+  settings.has_sessions =
+      std::any_of(settings.sources.begin(), settings.sources.end(),
+                  [](const Source& source) { return source.kind == Source::Kind::kSession; });
+  if (context.pool == nullptr) return settings;
+  const ConfigReader pool = context.root.table("pool").table(settings.pool_name);
+  if (settings.has_sessions || pool.has("mcp")) read_mcp(pool.table("mcp"));
+  if (settings.cookie || settings.has_sessions) {
+    settings.keys = read_keys(context);
+    const std::string collision = ReplicaTable::collision(*context.pool);
+    if (!collision.empty()) reader.mistake(collision);
+  }
+  return settings;
+}
+
+}  // namespace limpet::affinity

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/affinity/response_writer.h"
+
+#include <algorithm>
+
+#include "daemon/base/hash.h"
+#include "daemon/base/text.h"
+#include "modules/affinity/claim_reader.h"
+
+namespace limpet::affinity {
+
+namespace {
+
+Channel channel_of(const Exchange& exchange) noexcept {
+  return exchange.client.is_secure ? Channel::kSecure : Channel::kPlain;
+}
+
+// limpet's own answers hold nothing of a replica's.
+bool is_own_answer(const Exchange& exchange) noexcept {
+  return exchange.answer.status != 0 || exchange.replica == nullptr;
+}
+
+bool is_true(std::string_view value) noexcept {
+  return text::equals_ignoring_case(text::trim(value), "true");
+}
+
+AppWish wish_of(std::string_view value) noexcept {
+  value = text::trim(value);
+  if (text::equals_ignoring_case(value, "keep")) return AppWish::kKeep;
+  if (text::equals_ignoring_case(value, "end")) return AppWish::kEnd;
+  if (text::equals_ignoring_case(value, "may-move")) return AppWish::kMayMove;
+  return AppWish::kNone;
+}
+
+// Whether the response is one to set a new cookie on: a first placement, a move, or a hash that a
+// cookie shall make last.
+bool is_placement(const Exchange& exchange, const ExchangeState& state) noexcept {
+  return state.claim == Claim::kNothing || state.claim == Claim::kKey ||
+         exchange.affinity.outcome == Outcome::kMoved;
+}
+
+}  // namespace
+
+void ResponseWriter::write(Exchange& exchange, ExchangeState* state) {
+  HeaderList& fields = exchange.response->fields;
+  if (is_own_answer(exchange)) {
+    if (exchange.affinity.outcome == Outcome::kNew) exchange.affinity.outcome = Outcome::kNone;
+    if (state != nullptr && state->is_cookie_over) delete_cookie(exchange);
+  } else {
+    const AppWish wish = take_wish(fields);
+    if (fields.may_have(FieldName::kLimpetIncarnation))
+      learn_incarnation(fields, *exchange.replica);
+    if (state != nullptr) {
+      const bool was_new = exchange.affinity.outcome == Outcome::kNew;
+      if (was_new) exchange.affinity.outcome = Outcome::kNone;  // until something is minted
+      if (settings_.has_sessions) wrap_sessions(exchange, *state);
+      if (settings_.cookie) write_cookie(exchange, *state, wish);
+    }
+  }
+  if (settings_.is_shown) show(exchange);
+}
+
+AppWish ResponseWriter::take_wish(HeaderList& fields) const {
+  AppWish wish = AppWish::kNone;
+  if (settings_.is_arr_compatible && fields.may_have(FieldName::kArrDisableSessionAffinity)) {
+    if (is_true(fields.value(FieldName::kArrDisableSessionAffinity))) wish = AppWish::kKeep;
+    fields.remove(FieldName::kArrDisableSessionAffinity);
+  }
+  if (fields.may_have(FieldName::kLimpetAffinity)) {
+    const AppWish own = wish_of(fields.value(FieldName::kLimpetAffinity));
+    if (own != AppWish::kNone) wish = own;
+    fields.remove(FieldName::kLimpetAffinity);
+  }
+  return wish;
+}
+
+void ResponseWriter::learn_incarnation(HeaderList& fields, const Replica& replica) const {
+  const std::string_view reported = text::trim(fields.value(FieldName::kLimpetIncarnation));
+  fields.remove(FieldName::kLimpetIncarnation);
+  if (reported.empty()) return;
+  std::atomic<std::uint64_t>& known = replica.vitals->incarnation;
+  const std::uint64_t hash = stable_hash(reported);
+  if (known.load(std::memory_order_relaxed) != hash) known.store(hash, std::memory_order_relaxed);
+}
+
+std::string_view ResponseWriter::seal(Exchange& exchange, const TokenFacts& facts, Purpose purpose,
+                                      std::string_view bound) {
+  char* place = exchange.arena.allocate_text(kTokenLetters);
+  if (!box_.seal(facts, purpose, bound, place)) return {};
+  return {place, kTokenLetters};
+}
+
+// A session keeps the id that the client knows for its whole life: clients compare, and some take a
+// new one from any response.
+void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& state) {
+  HeaderList& fields = exchange.response->fields;
+  const bool is_held = state.is_session() && state.claim == Claim::kToken &&
+                       exchange.affinity.outcome != Outcome::kMoved;
+  if (is_held && exchange.request.method == Method::kDelete &&
+      exchange.response->status / 100 == 2) {
+    note_end(exchange, state);
+  }
+  if (!fields.may_have(FieldName::kMcpSessionId)) return;
+  for (Field& field : fields.fields()) {
+    if (field.id != FieldName::kMcpSessionId || field.is_removed || field.value_bytes == 0)
+      continue;
+    std::string_view wrapped = state.session_id;
+    if (!is_held || field.value() != state.original_id) {
+      const Replica& replica = *exchange.replica;
+      const TokenFacts facts =
+          facts_for(replica, replica_mark(replica.id), settings_.rules, worker_.wall_now());
+      const std::string_view token = seal(exchange, facts, Purpose::kSession, field.value());
+      if (token.empty()) continue;
+      wrapped = exchange.arena.join(token, "-", field.value());
+      note_session(replica, facts.last_seen, +1);
+      if (exchange.affinity.outcome == Outcome::kNone) exchange.affinity.outcome = Outcome::kNew;
+    }
+    field.value_data = wrapped.data();
+    field.value_bytes = static_cast<std::uint32_t>(wrapped.size());
+  }
+}
+
+void ResponseWriter::write_cookie(Exchange& exchange, ExchangeState& state, AppWish wish) {
+  const bool has_cookie_token = state.claim == Claim::kToken && !state.is_session();
+  if (wish == AppWish::kKeep) return;
+  if (wish != AppWish::kNone) {
+    if (state.sent_cookie) delete_cookie(exchange);
+    if (has_cookie_token) note_end(exchange, state);
+    return;
+  }
+  if (state.is_session()) return;
+  if (is_placement(exchange, state)) {
+    // A response that opens an MCP session needs no cookie beside its id.
+    const bool opens_session =
+        settings_.has_sessions && exchange.response->fields.may_have(FieldName::kMcpSessionId);
+    if (state.may_set_cookie && !opens_session) set_new_cookie(exchange, state);
+  } else if (has_cookie_token && settings_.rules.idle != kForever &&
+             settings_.rules.bucket_start(worker_.wall_now()) > state.facts.last_seen) {
+    renew_cookie(exchange, state);
+  }
+}
+
+void ResponseWriter::set_new_cookie(Exchange& exchange, const ExchangeState& state) {
+  const Replica& replica = *exchange.replica;
+  if (exchange.affinity.outcome == Outcome::kNone) exchange.affinity.outcome = Outcome::kNew;
+  ConnectionMemory& memory = ClaimReader::memory_of(exchange.client, plan_.serial());
+  const std::uint64_t mark = replica_mark(replica.id);
+  const std::uint32_t index = table_.index_of(mark);
+  if (state.is_in_burst && !memory.burst_token.empty() && memory.burst_replica == index) {
+    return add_cookie(exchange, memory.burst_token);
+  }
+  const TokenFacts facts = facts_for(replica, mark, settings_.rules, worker_.wall_now());
+  const std::string_view token = seal(exchange, facts, Purpose::kCookie, {});
+  if (token.empty()) return;
+  if (state.claim == Claim::kToken) note_end(exchange, state);
+  note_session(replica, facts.last_seen, +1);
+  memory.remember(Purpose::kCookie, token, facts, index);
+  if (state.is_in_burst && !memory.is_burst_over) {
+    memory.is_burst_over = true;
+    memory.burst_token = token;
+    memory.burst_replica = index;
+  }
+  add_cookie(exchange, token);
+}
+
+void ResponseWriter::renew_cookie(Exchange& exchange, const ExchangeState& state) {
+  const Replica& replica = *exchange.replica;
+  TokenFacts facts = state.facts;
+  facts.last_seen = settings_.rules.bucket_start(worker_.wall_now());
+  const std::uint32_t reported =
+      incarnation_mark(replica.vitals->incarnation.load(std::memory_order_relaxed));
+  if (facts.incarnation == 0) facts.incarnation = reported;
+  const std::string_view token = seal(exchange, facts, Purpose::kCookie, {});
+  if (token.empty()) return;
+  note_end(exchange, state);
+  note_session(replica, facts.last_seen, +1);
+  ClaimReader::memory_of(exchange.client, plan_.serial())
+      .remember(Purpose::kCookie, token, facts, state.replica);
+  add_cookie(exchange, token);
+}
+
+void ResponseWriter::add_cookie(Exchange& exchange, std::string_view token) {
+  HeaderList& fields = exchange.response->fields;
+  const Channel channel = channel_of(exchange);
+  // The text in a connection's memory may change before the response is written; the composed ones
+  // are the arena's.
+  fields.add(FieldName::kSetCookie, settings_.cookie->setting(exchange.arena, token, channel));
+  if (settings_.twin_cookie) {
+    fields.add(FieldName::kSetCookie,
+               settings_.twin_cookie->setting(exchange.arena, token, channel));
+  }
+  keep_from_shared_caches(fields);
+}
+
+void ResponseWriter::delete_cookie(Exchange& exchange) {
+  HeaderList& fields = exchange.response->fields;
+  const Channel channel = channel_of(exchange);
+  fields.add(FieldName::kSetCookie, settings_.cookie->deletion(exchange.arena, channel));
+  if (settings_.twin_cookie) {
+    fields.add(FieldName::kSetCookie, settings_.twin_cookie->deletion(exchange.arena, channel));
+  }
+  keep_from_shared_caches(fields);
+}
+
+void ResponseWriter::show(Exchange& exchange) const {
+  const AffinityFacts& facts = exchange.affinity;
+  Arena& arena = exchange.arena;
+  std::string_view text = name_of(facts.outcome);
+  if (facts.cause != Cause::kNone) text = arena.join(text, "; cause=", name_of(facts.cause));
+  if (!is_own_answer(exchange)) text = arena.join(text, "; replica=", exchange.replica->id);
+  exchange.response->fields.add(FieldName::kOther, "limpet-affinity-outcome", text);
+}
+
+// A cell of the ledger is used again every kBuckets buckets: a session older than that is in no
+// count any more.
+void ResponseWriter::note_session(const Replica& replica, WallSeconds last_seen,
+                                  std::int32_t change) const noexcept {
+  const std::uint32_t now = session_bucket(worker_.wall_now());
+  const std::uint32_t bucket = std::min(now, session_bucket(last_seen));
+  if (now - bucket >= SessionLedger::kBuckets) return;
+  replica.vitals->share(worker_.worker()).sessions.add(bucket, change);
+}
+
+void ResponseWriter::note_end(const Exchange& exchange, const ExchangeState& state) const noexcept {
+  if (state.facts.pool != settings_.rules.pool || state.replica >= exchange.pool->replicas.size())
+    return;
+  note_session(exchange.pool->replicas[state.replica], state.facts.last_seen, -1);
+}
+
+}  // namespace limpet::affinity

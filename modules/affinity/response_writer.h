@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// ResponseWriter: affinity's part of a response: obeys and takes out what the app says
+// (Limpet-Affinity, Limpet-Incarnation, Arr-Disable-Session-Affinity), wraps session ids, sets or
+// deletes the cookie, keeps the session ledger, shows the outcome.
+
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/module/worker_services.h"
+#include "modules/affinity/affinity_plan.h"
+#include "modules/affinity/exchange_state.h"
+#include "modules/affinity/replica_table.h"
+#include "modules/affinity/token.h"
+
+namespace limpet::affinity {
+
+/// What the app asks for with `Limpet-Affinity`.
+enum class AppWish : std::uint8_t {
+  kNone,
+  kKeep,     ///< nothing is set, renewed or deleted by this response
+  kEnd,      ///< the session is over: the cookie is deleted
+  kMayMove,  ///< the session lives on but may be placed anew: the cookie is deleted as well, so
+             ///< that the next request is a first one
+};
+
+/// Borrows: everything given. Thread: its worker.
+class ResponseWriter {
+ public:
+  ResponseWriter(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table,
+                 WorkerServices& worker) noexcept
+      : plan_(plan), settings_(plan.settings()), box_(box), table_(table), worker_(worker) {}
+
+  /// Does all of it. `state` is null where select was never asked.
+  void write(Exchange& exchange, ExchangeState* state);
+
+ private:
+  /// Takes the app's control fields out.
+  [[nodiscard]] AppWish take_wish(HeaderList& fields) const;
+  void learn_incarnation(HeaderList& fields, const Replica& replica) const;
+  void wrap_sessions(Exchange& exchange, const ExchangeState& state);
+  void write_cookie(Exchange& exchange, ExchangeState& state, AppWish wish);
+  void set_new_cookie(Exchange& exchange, const ExchangeState& state);
+  void renew_cookie(Exchange& exchange, const ExchangeState& state);
+  void delete_cookie(Exchange& exchange);
+  void add_cookie(Exchange& exchange, std::string_view token);
+  /// Seals for the exchange's replica; `bound` is a session's original id. Empty where sealing
+  /// failed.
+  [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts, Purpose purpose,
+                                      std::string_view bound);
+  void show(Exchange& exchange) const;
+  /// Moves a session in the ledger of a replica.
+  void note_session(const Replica& replica, WallSeconds last_seen,
+                    std::int32_t change) const noexcept;
+  void note_end(const Exchange& exchange, const ExchangeState& state) const noexcept;
+
+  const AffinityPlan& plan_;
+  const AffinitySettings& settings_;
+  TokenBox& box_;
+  const ReplicaTable& table_;
+  WorkerServices& worker_;
+};
+
+}  // namespace limpet::affinity

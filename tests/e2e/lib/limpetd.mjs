@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon under test as a process: start, readiness, reload, restart, end.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { get } from './http.mjs';
+import { adopt, stop } from './processes.mjs';
+import { free_port, until } from './wait.mjs';
+import { base } from './config.mjs';
+
+const ready_ms = 30000;
+const homes = new Set();
+const built = fileURLToPath(new URL('../../../build/limpetd', import.meta.url));
+
+/** The program under test: $LIMPETD, else build/limpetd of this tree. */
+export const program = path.resolve(process.env.LIMPETD || built);
+
+function remove_home(home) {
+  fs.rmSync(home, { recursive: true, force: true });
+  homes.delete(home);
+}
+
+process.on('exit', () => homes.forEach(remove_home));
+
+/** One instance with its own folder, ports and state. */
+export class Limpet {
+  /** Makes folder and ports; `pools` is the part of the configuration after base(). */
+  static async make(pools, settings = {}) {
+    const limpet = new Limpet();
+    limpet.home = fs.mkdtempSync(path.join(os.tmpdir(), 'limpet-e2e-'));
+    homes.add(limpet.home);
+    fs.mkdirSync(path.join(limpet.home, 'state'));
+    limpet.file = path.join(limpet.home, 'limpet.toml');
+    limpet.settings = { ...settings, home: limpet.home };
+    limpet.settings.port = await free_port();
+    limpet.settings.admin_port = await free_port();
+    limpet.configure(pools);
+    return limpet;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.settings.port}`;
+  }
+
+  get admin_url() {
+    return `http://127.0.0.1:${this.settings.admin_port}`;
+  }
+
+  get keys_file() {
+    return path.join(this.home, 'state', 'affinity.keys');
+  }
+
+  /** Replaces the configuration file in one step; a running instance does not see it before reload(). */
+  configure(pools) {
+    fs.writeFileSync(this.file + '.new', base(this.settings) + pools);
+    fs.renameSync(this.file + '.new', this.file);
+  }
+
+  /** Starts the process and waits until it says that it is ready. */
+  async start() {
+    this.child = adopt(spawn(program, ['-c', this.file], { stdio: ['ignore', 'pipe', 'pipe'] }));
+    let ended = false;
+    this.child.gone.then(() => { ended = true; });
+    await until(ready_ms, async () => ended || (await this.#is_ready()), `${program} is ready`)
+      .catch((error) => { throw new Error(`${error.message}\n${this.child.printed}`); });
+    if (ended) throw new Error(`${program} ended at start:\n${this.child.printed}`);
+    return this;
+  }
+
+  /** Ends the process by `signal` and says how it ended. */
+  stop(signal = 'SIGTERM') {
+    return stop(this.child, signal);
+  }
+
+  /** Ends the process and starts it on the same ports and state. */
+  async restart(signal) {
+    await this.stop(signal);
+    return this.start();
+  }
+
+  /** SIGHUP; what follows from it is for the caller to await. */
+  reload() {
+    this.child.kill('SIGHUP');
+  }
+
+  /** Ends the process if it lives, and removes its folder. */
+  async remove() {
+    if (this.child) await this.stop().catch(() => {});
+    remove_home(this.home);
+  }
+
+  async #is_ready() {
+    const ready = await get(`${this.admin_url}/readyz`);
+    if (ready.status !== 200) throw new Error(`/readyz answers ${ready.status}: ${ready.text}`);
+    await get(`${this.url}/`);
+    return true;
+  }
+}

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to a session whose replica cannot take it: policies by cause."""
+
+import threading
+
+from harness.affinity import OUTCOMES, SHOW, outcome, who
+from harness.config import entry
+from harness.deadline import seconds, wait_until
+from harness.life import shaped
+from harness.replica import say_who
+
+
+def owner_of(jar, replicas):
+    home = who(jar.get())
+    return next(r for r in replicas if r.id == home)
+
+
+def test_on_gone_refuse_says_so_and_moves_nobody(life):
+    replicas = life.some("a", "b")
+    daemon = life.daemon(replicas, affinity=SHOW + 'on_gone = "refuse:503"')
+    jar = daemon.jar()
+    owner = owner_of(jar, replicas)
+    owner.stop()
+    for _ in range(3):
+        response = jar.get()
+        assert response.status == 503, response
+        assert outcome(response)[:2] == ("refused", "gone"), response
+    owner.start()
+    wait_until(lambda: jar.get().status == 200, "the session is served again")
+    assert who(jar.get()) == owner.id
+
+
+def test_preset_strict_refuses_when_the_replica_is_down(life):
+    replicas = life.some("a", "b")
+    daemon = life.daemon(replicas, pool_keys='preset = "strict"', affinity=SHOW)
+    jar = daemon.jar()
+    owner_of(jar, replicas).stop()
+    assert jar.get().status == 503
+    daemon.wait_metric(OUTCOMES, 1, outcome="refused")
+
+
+def test_on_down_waits_for_a_replica_that_comes_back(life):
+    replicas = life.some("a", "b")
+    health = ('active = { type = "http", path = "/healthz", interval = "100ms", timeout = "100ms", rise = 1, '
+              'fall = 1, jitter = 0 }\ninitial = "up"\n')
+    daemon = life.daemon(replicas, health=health, balance='panic_threshold = 0',
+                         affinity=SHOW + 'on_down = "wait:10s then refuse:503"\non_gone = "refuse:503"')
+    jar = daemon.jar()
+    owner = owner_of(jar, replicas)
+    owner.stop()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_up", replica=owner.id) == 0, "it is known to be down")
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(jar.get("/waiting")))
+    asker.start()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == 1, "the request waits")
+    assert answers == []
+    owner.start()
+    asker.join(seconds(10))
+    assert outcome(answers[0]) == ("waited", "down", owner.id), answers
+
+
+class Holding:
+    """Keeps requests for /hold until it is told to let go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+
+    def __call__(self, peer, request):
+        if request.target == "/hold":
+            assert self.go.wait(seconds(20))
+        say_who(peer, request)
+
+
+def hold(jar, replica):
+    """Begins a request that stays in flight at its replica."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(jar.get("/hold")))
+    before = replica.count("/hold")
+    thread.start()
+    wait_until(lambda: replica.count("/hold") > before, "the request is held")
+    return thread, answers
+
+
+def test_a_full_replica_is_waited_for(life):
+    handle = Holding()
+    replicas = life.some("a", "b", handle=handle)
+    daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "wait:20s then move"')
+    jar = daemon.jar()
+    owner = owner_of(jar, replicas)
+    first, _ = hold(jar, owner)
+    answers = []
+    second = threading.Thread(target=lambda: answers.append(jar.get("/second")))
+    second.start()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == 1, "it waits")
+    handle.go.set()
+    first.join()
+    second.join(seconds(10))
+    assert outcome(answers[0]) == ("waited", "full", owner.id), answers
+
+
+def test_after_the_wait_a_session_moves_from_a_full_replica(life):
+    handle = Holding()
+    replicas = life.some("a", "b", handle=handle)
+    daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "wait:200ms then move"')
+    jar = daemon.jar()
+    owner = owner_of(jar, replicas)
+    first, _ = hold(jar, owner)
+    response = jar.get("/second")
+    assert outcome(response)[:2] == ("moved", "full") and who(response) != owner.id, response
+    handle.go.set()
+    first.join()
+
+
+def test_on_full_may_refuse(life):
+    handle = Holding()
+    replicas = life.some("a", "b", handle=handle)
+    daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "refuse:503"')
+    jar = daemon.jar()
+    first, _ = hold(jar, owner_of(jar, replicas))
+    response = jar.get("/second")
+    assert response.status == 503 and outcome(response)[:2] == ("refused", "full"), response
+    handle.go.set()
+    first.join()
+
+
+def test_a_request_that_waits_longer_than_queue_timeout_gets_503(life):
+    handle = Holding()
+    a = life.replica("a", handle)
+    daemon = life.daemon([a], balance='max_requests = 1\nqueue_timeout = "300ms"')
+    first, _ = hold(daemon.jar(), a)
+    assert daemon.once("GET", "/second").status == 503
+    handle.go.set()
+    first.join()
+    assert daemon.once("GET", "/third").status == 200
+
+
+def test_a_queue_that_is_full_refuses_at_once(life):
+    handle = Holding()
+    a = life.replica("a", handle)
+    daemon = life.daemon([a], workers=1, balance='max_requests = 1\nqueue = 1\nqueue_timeout = "20s"')
+    first, _ = hold(daemon.jar(), a)
+    answers = []
+    second = threading.Thread(target=lambda: answers.append(daemon.once("GET", "/second")))
+    second.start()
+    # A request without affinity waits for the pool, so its place shows only in what happens to the next.
+    wait_until(lambda: daemon.once("GET", "/third").status == 503, "the queue is full")
+    handle.go.set()
+    first.join()
+    second.join(seconds(10))
+    assert answers and answers[0].status in (200, 503)
+
+
+def test_a_drained_replica_keeps_its_sessions_and_takes_no_new_ones(life):
+    a, b = life.some("a", "b")
+    daemon = life.prepare(shaped([a, b], affinity=SHOW)).start()
+    jars = [daemon.jar() for _ in range(20)]
+    homes = [who(jar.get()) for jar in jars]
+    assert set(homes) == {"a", "b"}
+    daemon.reload(shaped([entry(a, state="drain"), b], affinity=SHOW))
+    assert [who(jar.get()) for jar in jars] == homes
+    assert {who(daemon.once("GET", "/")) for _ in range(20)} == {"b"}
+
+
+def test_on_draining_move_moves_sessions_off(life):
+    a, b = life.some("a", "b")
+    moving = SHOW + 'on_draining = "move"'
+    daemon = life.prepare(shaped([a, b], affinity=moving)).start()
+    jars = [daemon.jar() for _ in range(20)]
+    homes = [who(jar.get()) for jar in jars]
+    daemon.reload(shaped([entry(a, state="drain"), b], affinity=moving))
+    for jar, home in zip(jars, homes):
+        response = jar.get()
+        assert who(response) == "b"
+        assert outcome(response)[:2] == (("moved", "draining") if home == "a" else ("hit", ""))
+
+
+def test_a_restarted_replica_is_gone_for_a_strict_pool_and_itself_for_a_lenient_one(life):
+    for incarnation, expected in (("strict", ("moved", "gone")), ("ignore", ("hit", ""))):
+        replicas = life.some("a", "b")
+        daemon = life.daemon(replicas, affinity=SHOW + f'incarnation = "{incarnation}"')
+        jar, other = daemon.jar(), daemon.jar()
+        owner = owner_of(jar, replicas)
+        while who(other.get()) != owner.id:
+            other = daemon.jar()
+        owner.stop()
+        assert outcome(other.get())[:2] == ("moved", "gone"), "somebody sees it dead"
+        owner.start()
+        assert outcome(jar.get())[:2] == expected, incarnation

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who gets a new session, and what happens when nobody has room."""
+
+import threading
+
+from harness.affinity import who
+from harness.config import entry
+from harness.deadline import seconds, wait_until
+from harness.replica import say_who
+
+FREE = "from = []"
+
+
+def shares(daemon, count, **fields):
+    met = [who(daemon.once("GET", "/", **fields)) for _ in range(count)]
+    return {id: met.count(id) for id in sorted(set(met))}
+
+
+def test_round_robin_takes_turns(life):
+    daemon = life.daemon(life.some("a", "b", "c"), affinity=FREE, workers=1, balance='policy = "round-robin"')
+    assert shares(daemon, 30) == {"a": 10, "b": 10, "c": 10}
+
+
+def test_round_robin_honours_weights_smoothly(life):
+    a, b = life.some("a", "b")
+    daemon = life.daemon([entry(a, weight=3), b], affinity=FREE, workers=1, balance='policy = "round-robin"')
+    met = "".join(who(daemon.once("GET", "/")) for _ in range(40))
+    assert met.count("a") == 30
+    assert "aaaa" not in met, f"weights come in lumps: {met}"
+
+
+def test_a_replica_of_weight_zero_takes_nothing_new(life):
+    a, b = life.some("a", "b")
+    daemon = life.daemon([entry(a, weight=0), b], affinity=FREE)
+    assert shares(daemon, 30) == {"b": 30}
+
+
+def test_every_policy_reaches_every_replica(life):
+    replicas = life.some("a", "b", "c")
+    for policy in ("two-choices", "least-requests", "sessions", "round-robin", "random"):
+        daemon = life.daemon(replicas, affinity=FREE, balance=f'policy = "{policy}"')
+        assert set(shares(daemon, 90)) == {"a", "b", "c"}, policy
+        daemon.stop()
+
+
+def test_hash_sends_a_key_to_one_replica(life):
+    daemon = life.daemon(life.some("a", "b", "c"), affinity=FREE, balance='policy = "hash:header:x-tenant"')
+    homes = {}
+    for _ in range(3):
+        for tenant in range(30):
+            home = who(daemon.once("GET", "/", [("X-Tenant", f"t{tenant}")]))
+            assert homes.setdefault(tenant, home) == home
+    assert set(homes.values()) == {"a", "b", "c"}
+
+
+def test_a_backup_takes_requests_only_when_the_others_cannot(life):
+    a, b = life.some("a", "b")
+    daemon = life.daemon([a, entry(b, backup=True)], affinity=FREE)
+    assert shares(daemon, 20) == {"a": 20}
+    a.stop()
+    assert shares(daemon, 10) == {"b": 10}
+
+
+class Holding:
+    """Keeps requests for /hold until it is told to let go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+
+    def __call__(self, peer, request):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        if request.target == "/hold":
+            assert self.go.wait(seconds(20))
+        with self.lock:
+            self.now -= 1
+        say_who(peer, request)
+
+
+def test_max_requests_holds_and_the_queue_is_served_in_the_end(life):
+    handle = Holding()
+    a = life.replica("a", handle)
+    daemon = life.daemon([a], affinity=FREE, workers=1, balance='max_requests = 2\nqueue_timeout = "20s"')
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(daemon.once("GET", "/hold"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: handle.now == 2, "two are being worked on")
+    handle.go.set()
+    for thread in threads:
+        thread.join(seconds(10))
+    assert [r.status for r in answers] == [200] * 8
+    assert handle.most == 2, f"{handle.most} at once"
+
+
+def test_a_busy_replica_gets_less(life):
+    handle = Holding()
+    a, b = life.replica("a", handle), life.replica("b")
+    daemon = life.daemon([a, b], affinity=FREE, workers=1, balance='policy = "least-requests"')
+    threads = []
+    for _ in range(20):
+        thread = threading.Thread(target=lambda: daemon.once("GET", "/hold"))
+        before = handle.now
+        count = b.count()
+        thread.start()
+        wait_until(lambda: handle.now > before or b.count() > count, "the request arrived")
+        threads.append(thread)
+    assert handle.now <= 11, handle.now
+    handle.go.set()
+    for thread in threads:
+        thread.join(seconds(10))

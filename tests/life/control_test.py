@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""limpetctl over the control socket: each verb says what it did, and why not."""
+
+import os
+import stat
+
+from harness.affinity import McpClient, McpReplica, SHOW, cookies, who
+from harness.control import limpetctl, raw, succeed
+from harness.deadline import wait_until
+from harness.life import shaped
+
+
+def test_status_pools_and_replicas_show_what_is_there(life):
+    daemon = life.daemon(life.some("alpha", "beta"))
+    daemon.once("GET", "/")
+    assert str(daemon.pid) in succeed(daemon, "status") or "ready" in succeed(daemon, "status")
+    assert "web" in succeed(daemon, "pools")
+    shown = succeed(daemon, "replicas")
+    for replica in life.replicas:
+        assert replica.id in shown and replica.address in shown, shown
+
+
+def test_replica_drain_down_and_ready_take_effect_and_are_shown(life):
+    daemon = life.daemon(life.some("a", "b"))
+    for verb in ("drain", "down", "ready"):
+        succeed(daemon, "replica", verb, "a")
+        line = next(line for line in succeed(daemon, "replicas").splitlines() if " a " in f" {line} ")
+        assert verb in line or verb == "ready", (verb, line)
+
+
+def test_an_unknown_replica_is_named_with_the_nearest_one(life):
+    daemon = life.daemon(life.some("alpha", "beta"))
+    done = limpetctl(daemon, "replica", "drain", "alhpa")
+    assert done.returncode != 0
+    assert "alhpa" in done.stderr + done.stdout and "alpha" in done.stderr + done.stdout, done
+
+
+def test_affinity_none_takes_effect_at_once_and_prints_the_toml_that_makes_it_last(life):
+    replicas = life.some("a", "b")
+    daemon = life.daemon(replicas)
+    jar = daemon.jar()
+    home = who(jar.get())
+    said = succeed(daemon, "affinity", "web", "none")
+    assert "[pool.web.affinity]" in said and "from" in said and "[]" in said, said
+    wait_until(lambda: {who(jar.get()) for _ in range(20)} == {"a", "b"}, "requests go anywhere")
+    assert not daemon.once("GET", "/").has("Set-Cookie")
+    said = succeed(daemon, "affinity", "web", "sticky")
+    assert "[pool.web.affinity]" in said and "cookie" in said, said
+    wait_until(lambda: daemon.once("GET", "/").has("Set-Cookie"), "the cookie is back")
+    assert {who(jar.get()) for _ in range(10)} == {home}, "the old cookie counts again"
+
+
+def test_affinity_of_an_unknown_pool_is_an_error(life):
+    daemon = life.daemon([life.replica()])
+    done = limpetctl(daemon, "affinity", "wob", "none")
+    assert done.returncode != 0 and "wob" in done.stdout + done.stderr
+
+
+def test_show_config_shows_defaults_too_and_can_be_narrowed(life):
+    daemon = life.daemon([life.replica()])
+    whole = succeed(daemon, "show", "config")
+    assert "client_idle" in whole and "panic_threshold" in whole
+    part = succeed(daemon, "show", "config", "pool.web.affinity")
+    assert "same_site" in part and "client_idle" not in part, part
+    assert limpetctl(daemon, "show", "config", "pool.nobody").returncode != 0
+
+
+def test_reload_waits_and_says_what_changed(life):
+    a, b = life.some("a", "b")
+    daemon = life.prepare(shaped([a], affinity="from = []")).start()
+    daemon.write_config(shaped([b], affinity="from = []"))
+    succeed(daemon, "reload")
+    assert who(daemon.once("GET", "/")) == "b", "reload returns when the new configuration is in force"
+
+
+def test_explain_says_where_a_cookie_leads_and_why(life):
+    replicas = life.some("a", "b")
+    daemon = life.daemon(replicas, affinity=SHOW)
+    jar = daemon.jar()
+    home = who(jar.get())
+    said = succeed(daemon, "explain", "--pool", "web", "--cookie", jar.cookies["limpet"])
+    assert home in said and "cookie" in said and "hit" in said, said
+    next(r for r in replicas if r.id == home).stop()
+    jar_of_other = daemon.jar()
+    jar_of_other.get()
+    forged = limpetctl(daemon, "explain", "--pool", "web", "--cookie", "nonsense")
+    assert "invalid" in forged.stdout + forged.stderr, forged
+
+
+def test_explain_says_where_an_mcp_session_leads(life):
+    daemon = life.daemon([life.replica("a", McpReplica()), life.replica("b", McpReplica())],
+                         pool_keys='preset = "mcp"')
+    client = McpClient(daemon)
+    home = who(client.begin())
+    said = succeed(daemon, "explain", "--pool", "web", "--session", client.id)
+    assert home in said and "hit" in said, said
+
+
+def test_a_daemon_that_is_not_there_is_said_readably(life):
+    done = raw(["--socket", f"{life.dir}/nobody.sock", "status"])
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "nobody.sock" in said and "limpetd" in said, said
+    assert "Traceback" not in said and "terminate" not in said and len(said.splitlines()) < 6, said
+
+
+def test_an_unknown_verb_is_refused_with_help(life):
+    done = raw(["--socket", f"{life.dir}/nobody.sock", "frobnicate"])
+    assert done.returncode != 0 and "frobnicate" in done.stderr + done.stdout
+
+
+def test_the_control_socket_is_for_its_owner(life):
+    daemon = life.daemon([life.replica()])
+    mode = stat.S_IMODE(os.stat(daemon.place.socket).st_mode)
+    assert mode & 0o007 == 0, oct(mode)
+
+
+def test_the_cookie_of_a_pool_that_became_sticky_again_is_the_same_kind(life):
+    daemon = life.daemon([life.replica()])
+    succeed(daemon, "affinity", "web", "none")
+    succeed(daemon, "affinity", "web", "sticky")
+    wait_until(lambda: "limpet" in cookies(daemon.once("GET", "/")), "the cookie is back")

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/http/headers.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/http/codec_fixture.h"
+
+using limpet::Arena;
+using limpet::Field;
+using limpet::FieldName;
+using limpet::HeaderList;
+using limpet::known_name;
+using limpet::spelling;
+using limpet::test::fields_text;
+
+TEST_CASE("headers: every name is known by its spelling, and by nothing near it") {
+  for (int i = 1; i < static_cast<int>(FieldName::kCount); ++i) {
+    const auto name = static_cast<FieldName>(i);
+    const std::string text(spelling(name));
+    CAPTURE(text);
+    REQUIRE_FALSE(text.empty());
+    CHECK(known_name(text) == name);
+    CHECK(known_name(text + "x") == FieldName::kOther);
+    std::string other = text;
+    other.back() = other.back() == 'z' ? 'y' : 'z';
+    CHECK(known_name(other) == FieldName::kOther);
+  }
+  CHECK(known_name("") == FieldName::kOther);
+  CHECK(spelling(FieldName::kOther).empty());
+}
+
+TEST_CASE("headers: fields keep their order through growth, and removed ones are not found") {
+  Arena arena;
+  HeaderList list(arena);
+  for (int i = 0; i < 100; ++i)
+    list.add_copy("x-" + std::to_string(i), std::to_string(i * i));
+  list.add(FieldName::kHost, "a");
+  REQUIRE(list.fields().size() == 101);
+  CHECK(list.find("x-99")->value() == "9801");
+  CHECK(list.fields()[42].name() == "x-42");
+  list.remove("x-99");
+  CHECK(list.find("x-99") == nullptr);
+  CHECK(list.value(FieldName::kHost) == "a");
+  list.set(FieldName::kHost, "b");
+  CHECK(list.value(FieldName::kHost) == "b");
+  list.remove(FieldName::kHost);
+  CHECK(list.find(FieldName::kHost) == nullptr);
+  CHECK(list.may_have(FieldName::kHost));
+  CHECK_FALSE(list.may_have(FieldName::kTe));
+}
+
+TEST_CASE("headers: a copied field does not borrow, and a known name gets its id") {
+  Arena arena;
+  HeaderList list(arena);
+  {
+    std::string name = "content-type";
+    std::string value = "text/plain";
+    list.add_copy(name, value);
+    name.assign(name.size(), '#');
+    value.assign(value.size(), '#');
+  }
+  CHECK(list.value(FieldName::kContentType) == "text/plain");
+  CHECK(fields_text(list) == "content-type=text/plain");
+}
+
+TEST_CASE("headers: reserved fields count only once they are committed") {
+  Arena arena;
+  HeaderList list(arena);
+  list.add(FieldName::kHost, "a");
+  Field* room = list.reserve(60);
+  for (int i = 0; i < 60; ++i)
+    room[i] = Field{"te", "x", 1, 2, FieldName::kTe, false};
+  CHECK(list.fields().size() == 1);
+  list.commit(60, HeaderList::bit(FieldName::kTe));
+  CHECK(list.fields().size() == 61);
+  CHECK(list.value(FieldName::kTe) == "x");
+  CHECK(list.value(FieldName::kHost) == "a");
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/affinity/read_settings.h"
+
+#include <string>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/modules/affinity/affinity_rig.h"
+
+namespace limpet::affinity {
+namespace {
+
+using test::make_pool;
+using test::PlanRig;
+
+std::string mistakes(std::string_view lines, std::string_view more = {}) {
+  const auto pool = make_pool("web", std::vector<std::string>{"a", "b"});
+  const PlanRig plan(kAffinity, *pool,
+                     "[pool.web.affinity]\n" + std::string(lines) + "\n" + std::string(more),
+                     test::shared_state_dir());
+  return plan.mistakes();
+}
+
+bool says(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("every setting of the contract is read without a mistake") {
+  CHECK(mistakes(R"(
+from = ["cookie", "header:X-User", "query:user", "mcp", "client-ip"]
+cookie = { name = "limpet", path = "/", domain = "", same_site = "lax", secure = "auto", http_only = true, partitioned = false, max_age = "off", prefix = "" }
+idle = "30m"
+absolute = "12h"
+incarnation = "strict"
+strip = true
+on_gone = "move"
+on_down = "wait:1s then move"
+on_full = "wait:2s then refuse:503"
+on_draining = "keep"
+on_invalid = "refuse:400"
+show = true
+[pool.web.mcp]
+session_ids = "wrap"
+carry_over = "compatible"
+keep_alive = "15s"
+session_idle = "30m"
+bind_to = "off"
+store = ""
+)") == "");
+}
+
+TEST_CASE("the presets hold policies that affinity can read") {
+  for (const std::string preset : {"web", "strict", "mcp", "azure"}) {
+    Config config = Config::from_text(
+        "[pool.web]\npreset = \"" + preset + "\"\nreplicas = [\"127.0.0.1:9\"]\n", "t.toml");
+    const auto pool = make_pool("web", std::vector<std::string>{"127.0.0.1:9"});
+    const ConfigReader root = config.root();
+    const auto plan = kAffinity.read(root.table("pool").table("web").table("affinity"),
+                                     PlanContext{pool.get(), root, test::shared_state_dir()});
+    const std::string text = config.mistakes().render();
+    CHECK_MESSAGE(!says(text, "affinity"), text);
+    CHECK(plan->wants(Phase::kSelect));
+  }
+}
+
+TEST_CASE("a wrong source is named at its place with what was expected") {
+  const std::string text = mistakes("from = [\"cookie\", \"kookie\"]");
+  CHECK(says(text, "test.toml:2:19"));
+  CHECK(says(text, "expected one of: cookie, header:NAME, query:NAME, mcp, client-ip"));
+  CHECK(says(mistakes("from = [\"header:\"]"), "header:X-User"));
+  CHECK(says(mistakes("from = [\"header:a b\"]"), "not a header name"));
+  CHECK(says(mistakes("from = [\"query:\"]"), "query:user"));
+  CHECK(says(mistakes("from = [\"cookie\", \"cookie\"]"), "twice"));
+  CHECK(says(mistakes("from = [\"header:X-A\", \"header:x-a\"]"), "twice"));
+}
+
+TEST_CASE("what comes with a later version is refused, not pretended") {
+  CHECK(says(mistakes("from = [\"principal\"]"), "not available yet"));
+  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nsession_ids = \"learn\""),
+             "not available yet"));
+  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nbind_to = \"jwt-subject\""),
+             "not available yet"));
+  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nstore = \"redis://127.0.0.1\""),
+             "not available yet"));
+}
+
+TEST_CASE("a wrong policy is named with its key and what was expected") {
+  const std::string text = mistakes("on_gone = \"mvoe\"\non_full = \"wait:2s\"");
+  CHECK(says(text, "on_gone: \"mvoe\""));
+  CHECK(says(text, "on_full: a wait needs"));
+}
+
+TEST_CASE("cookie attributes that browsers would drop are mistakes") {
+  CHECK(says(mistakes("cookie = { name = \"a b\" }"), "not a cookie name"));
+  CHECK(says(mistakes("cookie = { path = \"x\" }"), "begins with"));
+  CHECK(says(mistakes("cookie = { same_site = \"none\", secure = false }"), "Secure"));
+  CHECK(says(mistakes("cookie = { prefix = \"__Host-\", path = \"/app\" }"), "__Host-"));
+  CHECK(mistakes("cookie = { prefix = \"__Host-\" }") == "");
+}
+
+TEST_CASE("a __Host- cookie is named and Secure accordingly") {
+  test::AffinityRig rig("cookie = { prefix = \"__Host-\", name = \"s\" }");
+  CHECK(rig.visit("").front().find("; Path=/; Secure; HttpOnly; SameSite=Lax") !=
+        std::string::npos);
+  CHECK(rig.visit("").front().starts_with("__Host-s="));
+}
+
+TEST_CASE("a key file that cannot be read is a mistake of [keys]") {
+  const std::string text = mistakes("", "[keys]\nfile = \"/nonexistent/affinity.keys\"");
+  CHECK(says(text, "/nonexistent/affinity.keys"));
+  CHECK(says(text, "test.toml:4"));
+}
+
+TEST_CASE("a pool without tokens needs no keys") {
+  CHECK(mistakes("from = [\"client-ip\"]", "[keys]\nfile = \"/nonexistent/affinity.keys\"") == "");
+}
+
+}  // namespace
+}  // namespace limpet::affinity
