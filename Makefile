@@ -109,12 +109,12 @@ $(OUT)/limpetd $(OUT)/limpetctl $(OUT)/unit_tests:
 	@echo "  link  $@"
 	@$(CXX) $(LINKS) -o $@ $(filter %.o,$^) $(LIB_LINKS)
 
-# Rewritten only when the flags change, so that every object follows them.
+# Rewritten only when the flags change, so that every object follows them. Errors for warnings make no other object.
 flags_file := $(OBJ)/flags
 .PHONY: always
 $(flags_file): always
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CXX) $(FLAGS)' > $@.new
+	@printf '%s\n' '$(CXX) $(filter-out -Werror,$(FLAGS))' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(OBJ)/%.o: %.cc $(flags_file)

@@ -26,7 +26,7 @@ int check_config(const Options& options, std::span<const ModuleKind> kinds) {
   const Candidate candidate = try_config(options, kinds);
   const Mistakes& mistakes = candidate.config.mistakes();
   if (options.check_format == Options::CheckFormat::kJson) {
-    say(stdout, mistakes.render_json() + "\n");
+    say(stdout, mistakes.render_json());
   } else if (!mistakes.is_empty()) {
     const std::size_t count = mistakes.size();
     say(stderr, mistakes.render());

@@ -10,12 +10,14 @@ namespace limpet {
 void Crew::start(const CrewPlan& plan) {
   const SignalsBlocked blocked;
   const std::uint64_t share = (plan.connections_max + plan.workers - 1) / plan.workers;
+  const auto census = std::make_shared<ClientCensus>();
   for (std::size_t i = 0; i < plan.workers; ++i) {
     WorkerSetup setup;
     setup.index = i;
     setup.count = plan.workers;
     setup.cpu = i < plan.cores.size() ? plan.cores[i] : -1;
     setup.connections_max = share;
+    setup.census = census;
     workers_.push_back(std::make_unique<Worker>(setup));
     workers_.back()->start();
   }

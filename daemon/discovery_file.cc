@@ -2,6 +2,8 @@
 #include "daemon/discovery_file.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -48,10 +50,14 @@ std::vector<DiscoveryPlace> discovery_places(const Model& model, const std::stri
 }
 
 ReplicaList read_replica_file(const DiscoveryPlace& place) {
+  errno = 0;
   std::ifstream in(place.path, std::ios::binary);
+  const int reason = errno;
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   if (in.bad() || !in.is_open()) {
-    return {{}, place.path + ": error: the file of replicas cannot be read\n"};
+    return {{},
+            place.path + ": error: the file of replicas cannot be read: " +
+                std::strerror(reason == 0 ? EIO : reason) + "\n"};
   }
   return parse_replica_list(text, place.path, place.where);
 }

@@ -18,7 +18,8 @@ namespace {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  for (const std::string& word : words)
+    out += (out.empty() ? "" : ", ") + word;
   return out;
 }
 
@@ -45,7 +46,7 @@ std::string written_sources(const Config& config, const std::string& pool) {
 }  // namespace
 
 void Supervisor::reload(Done done) {
-  if (stage_ != Stage::kReady) {
+  if (stage_ == Stage::kDraining || !configurations_.has_config()) {
     if (done) done({false, 0, "limpet is starting or going down; nothing was read"});
     return;
   }
@@ -64,7 +65,8 @@ void Supervisor::reload(Done done) {
   if (!waiting.empty()) change += "; takes effect at the next start only: " + joined(waiting);
   if (!configurations_.wishes().affinity.empty()) {
     std::vector<std::string> pools;
-    for (const auto& [pool, wish] : configurations_.wishes().affinity) pools.push_back(pool);
+    for (const auto& [pool, wish] : configurations_.wishes().affinity)
+      pools.push_back(pool);
     log::info("the file decides on affinity again; what limpetctl switched is forgotten",
               {{"pools", joined(pools)}});
   }
@@ -82,9 +84,12 @@ void Supervisor::refuse(const Config& config, const Done& done) {
   metrics_.counter("limpet_config_reloads_total", {{"result", "failure"}}).add();
   std::string text = config.mistakes().render();
   log_block(log::Level::kError, "reload refused; nothing was changed. The mistakes:", text);
-  notify::ready("Reload refused: " + std::to_string(config.mistakes().size()) +
-                " mistake(s), see the log; " + status_line());
-  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (stage_ == Stage::kReady) {
+    notify::ready("Reload refused: " + std::to_string(config.mistakes().size()) +
+                  " mistake(s), see the log; " + status_line());
+  }
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
   if (done) done({false, configurations_.snapshot()->revision, std::move(text)});
 }
 

@@ -27,6 +27,8 @@ namespace {
 constexpr std::uint64_t kDescriptorsOfOurOwn = 128;
 // What a drain may take beyond its deadline before the process ends anyway.
 constexpr std::chrono::milliseconds kDrainGrace{500};
+// How long readiness waits for the first probe of every replica.
+constexpr std::chrono::seconds kProofAtMost{3};
 
 void configure_log(const DaemonModel& daemon) {
   static_assert(static_cast<int>(LogLevel::kError) == static_cast<int>(log::Level::kError));
@@ -41,6 +43,16 @@ std::uint64_t connections_max(const Model& model, std::uint64_t descriptors) {
                                  ? descriptors - kDescriptorsOfOurOwn
                                  : kDescriptorsOfOurOwn;
   return left / 2;
+}
+
+bool has_unproven(const Snapshot& snapshot) {
+  for (const auto& pool : snapshot.pools) {
+    for (const Replica& replica : pool->facts.replicas) {
+      const Vitals& vitals = *replica.vitals;
+      if (vitals.health.load(std::memory_order_relaxed) == Health::kUnproven) return true;
+    }
+  }
+  return false;
 }
 
 std::string folder_of(const std::string& file) {
@@ -58,9 +70,13 @@ Supervisor::Supervisor(SupervisorSetup setup)
       admin_(loop_, *this),
       control_(loop_, *this),
       second_(*this),
-      drain_end_(*this) {
+      drain_end_(*this),
+      proof_end_(*this) {
   started_at_ = adopted_at_ = reloaded_at_ = loop_.wall_now();
-  prober_.on_change([this] { crew_.ping(); });
+  prober_.on_change([this] {
+    crew_.ping();
+    look_for_proof();
+  });
 }
 
 Supervisor::~Supervisor() = default;
@@ -89,7 +105,11 @@ bool Supervisor::begin() {
     return false;
   }
   start_crew(first.config.model());
-  take_up(std::move(first), [this] { on_first_adopted(); });
+  take_up(std::move(first), [this] {
+    is_adopted_ = true;
+    look_for_proof();
+  });
+  proof_end_.arm(loop_.timers(), monotonic_now() + kProofAtMost);
   beat_ = std::min(beat_, notify::watchdog_interval() / 3);
   second_.arm(loop_.timers(), monotonic_now() + beat_);
   return true;
@@ -99,7 +119,8 @@ void Supervisor::watch_signals() {
   const auto watch = [this](int number, std::function<void()> on_signal) {
     signals_.push_back(std::make_unique<SignalWatch>(loop_, number, std::move(on_signal)));
   };
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT}) watch(number, [this] { begin_drain(); });
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT})
+    watch(number, [this] { begin_drain(); });
   watch(SIGHUP, [this] { reload(nullptr); });
   watch(SIGUSR1, [this] {
     if (access_log_ == nullptr) return;
@@ -170,10 +191,17 @@ void Supervisor::start_crew(const Model& model) {
   crew_.start(plan);
 }
 
-void Supervisor::on_first_adopted() {
-  if (stage_ != Stage::kStarting) return;
+// Ready is said when requests can be served: each replica has been probed once where it starts
+// unproven, or has had the time for it.
+void Supervisor::look_for_proof() {
+  if (stage_ != Stage::kStarting || !is_adopted_) return;
+  if (proof_end_.is_armed() && has_unproven(*configurations_.snapshot())) return;
+  proof_end_.disarm();
+  become_ready();
+}
+
+void Supervisor::become_ready() {
   stage_ = Stage::kReady;
-  adopted_at_ = loop_.wall_now();
   for (const ListenerModel& listener : configurations_.model().listeners) {
     for (const BindModel& bind : listener.bind) {
       log::info("listening", {{"listener", listener.name}, {"address", listeners_->where(bind)}});
@@ -211,6 +239,10 @@ void Supervisor::end() {
 
 void Supervisor::on_timer(Timer& timer) {
   if (&timer == &drain_end_) return loop_.stop();
+  if (&timer == &proof_end_) {
+    proof_end_.disarm();
+    return look_for_proof();
+  }
   tick();
   second_.arm(loop_.timers(), monotonic_now() + beat_);
 }
@@ -256,7 +288,8 @@ control::ProcessFacts Supervisor::facts() const {
   facts.reloaded_at = reloaded_at_;
   facts.is_last_reload_good = is_last_reload_good_;
   facts.reloads_failed = reloads_failed_;
-  for (const auto& writer : access_logs_) facts.access_log_dropped += writer->dropped();
+  for (const auto& writer : access_logs_)
+    facts.access_log_dropped += writer->dropped();
   facts.workers = crew_.facts();
   return facts;
 }

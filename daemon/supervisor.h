@@ -35,7 +35,8 @@ struct SupervisorSetup {
 
 /// The running daemon.
 ///
-///   kStarting --all workers have the configuration--> kReady --TERM, INT, QUIT--> kDraining --> end
+///   kStarting --workers have the configuration, replicas are proven--> kReady --TERM--> kDraining
+///   --> end
 ///                                                     |    ^
 ///                                                     +HUP-+
 ///
@@ -76,7 +77,8 @@ class Supervisor final : public control::Process, private Timer::Owner {
   void open_control(Config& config);
   void become_user(Config& config);
   void start_crew(const Model& model);
-  void on_first_adopted();
+  void look_for_proof();
+  void become_ready();
   void begin_drain();
   void end();
   void on_timer(Timer& timer) override;
@@ -99,7 +101,8 @@ class Supervisor final : public control::Process, private Timer::Owner {
   MetricSet metrics_;
   std::size_t workers_ = 1;
   Configurations configurations_;
-  std::vector<std::unique_ptr<LineWriter>> access_logs_;  ///< the last is in use; workers may hold others
+  std::vector<std::unique_ptr<LineWriter>>
+      access_logs_;  ///< the last is in use; workers may hold others
   LineWriter* access_log_ = nullptr;
   AccessLogModel access_log_model_;
   std::unique_ptr<Listeners> listeners_;
@@ -112,7 +115,9 @@ class Supervisor final : public control::Process, private Timer::Owner {
   Timer second_;
   Timer drain_end_;
   Duration beat_ = std::chrono::seconds(1);
+  Timer proof_end_;
   bool has_pinged_ = false;
+  bool is_adopted_ = false;  ///< the first configuration, by all workers
   bool can_rebuild_ = true;  ///< false after a rebuild failed, until the next reload
 
   Stage stage_ = Stage::kStarting;

@@ -48,7 +48,7 @@ def run(suite):
             found = COUNT.match(bare) or DOCTEST.match(bare)
             if found:
                 count = tuple(int(number) for number in found.groups())
-            elif not bare.startswith("[doctest] doctest version"):
+            elif not bare.startswith("[doctest] "):
                 print(line, end="", flush=True)
     if count is None:
         print(f"{suite}: ended without a count (exit code {process.returncode})", flush=True)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/base/log.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -46,9 +47,19 @@ bool is_plain(std::string_view value) {
   return true;
 }
 
+// Quotes and backslashes of a message are for people and stay; nothing ends at them.
+void append_message(std::string& line, std::string_view message) {
+  while (!message.empty()) {
+    const std::size_t plain = std::min(message.find_first_of("\"\\"), message.size());
+    text::append_escaped(line, message.substr(0, plain));
+    line += message.substr(plain, 1);
+    message.remove_prefix(std::min(plain + 1, message.size()));
+  }
+}
+
 void append_text(std::string& line, std::string_view message,
                  std::initializer_list<LogField> fields) {
-  text::append_escaped(line, message);
+  append_message(line, message);
   for (const auto& [name, value] : fields) {
     line += ' ';
     line += name;

@@ -11,6 +11,7 @@ constexpr std::string_view kStrictText = R"(
 [affinity]
 on_gone = "refuse:503"
 on_down = "refuse:503"
+on_full = "wait:2s then refuse:503"
 )";
 
 // A session lives in one process: a restarted replica has lost it, and a client that is told so by
@@ -21,6 +22,7 @@ from = ["mcp", "cookie"]
 incarnation = "strict"
 on_gone = "carry-over else refuse:404"
 on_down = "wait:1s then carry-over else refuse:404"
+on_full = "wait:5s then refuse:503"
 on_invalid = "refuse:404"
 
 [balance]

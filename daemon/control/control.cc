@@ -77,50 +77,60 @@ std::string no_such_pool(const Snapshot& snapshot, const std::string& name) {
   return with_nearest("there is no pool " + quoted(name), name, pool_names(snapshot));
 }
 
-/// One replica of one pool, or why not.
+/// A replica by its name, in each pool that has it, or why not.
 struct Found {
-  const PoolPlan* pool = nullptr;
-  const Replica* replica = nullptr;
+  std::vector<std::pair<const PoolPlan*, const Replica*>> places;
   std::string error;
 };
 
-// A name that several pools have is not guessed at: the operator says which.
+std::string which_one(const Found& found, const std::string& id) {
+  std::string text = "several pools have a replica " + quoted(id) + " at different addresses; say";
+  for (const auto& [pool, replica] : found.places)
+    text += " --pool " + pool->facts.name + " or";
+  return text.substr(0, text.size() - 3);
+}
+
+// One server may serve several pools: without a pool all of them are meant. Servers that only share
+// a name are not guessed at.
 Found find_replica(const Snapshot& snapshot, const std::string& pool, const std::string& id) {
   Found found;
   const PoolPlan* only = pool == "-" ? nullptr : snapshot.find_pool(pool);
-  if (pool != "-" && only == nullptr) return {nullptr, nullptr, no_such_pool(snapshot, pool)};
-  Words homes;
+  if (pool != "-" && only == nullptr) return {{}, no_such_pool(snapshot, pool)};
   for (const auto& plan : snapshot.pools) {
     if (only != nullptr && plan.get() != only) continue;
     const Replica* replica = plan->facts.find(id);
-    if (replica == nullptr) continue;
-    homes.push_back(plan->facts.name);
-    found.pool = plan.get();
-    found.replica = replica;
+    if (replica != nullptr) found.places.emplace_back(plan.get(), replica);
   }
-  if (homes.size() == 1) return found;
-  if (homes.empty()) {
+  if (found.places.empty()) {
     const std::string text = "there is no replica " + quoted(id) +
                              (only == nullptr ? std::string() : " in pool " + quoted(pool));
-    return {nullptr, nullptr, with_nearest(text, id, replica_ids(snapshot, only))};
+    return {{}, with_nearest(text, id, replica_ids(snapshot, only))};
   }
-  std::string text = "several pools have a replica " + quoted(id) + "; say which:";
-  for (const std::string& home : homes)
-    text += " --pool " + home;
-  return {nullptr, nullptr, text};
+  for (const auto& [plan, replica] : found.places) {
+    if (replica->address == found.places.front().second->address) continue;
+    return {{}, which_one(found, id)};
+  }
+  return found;
 }
 
-Json replica_answer(const PoolPlan& pool, const Replica& replica, const Process& process) {
-  const ReplicaStanding standing = standing_of(replica, process.now(), process.wall_now());
-  return {{"pool", pool.facts.name},
-          {"id", replica.id},
-          {"state", kStates[static_cast<std::size_t>(standing.admin)]},
-          {"in_flight", standing.in_flight},
-          {"sessions", standing.sessions}};
+Json replica_answers(const Found& found, const Process& process) {
+  Json answers = Json::array();
+  for (const auto& [pool, replica] : found.places) {
+    const ReplicaStanding standing = standing_of(*replica, process.now(), process.wall_now());
+    answers.push_back({{"pool", pool->facts.name},
+                       {"id", replica->id},
+                       {"state", kStates[static_cast<std::size_t>(standing.admin)]},
+                       {"in_flight", standing.in_flight},
+                       {"sessions", standing.sessions}});
+  }
+  return answers;
 }
 
-bool has_nothing_left(const Json& answer) {
-  return answer["in_flight"] == 0 && answer["sessions"] == 0;
+// Sessions of a replica that is down go elsewhere: only what runs is waited for.
+bool has_nothing_left(const Json& answers) {
+  return std::all_of(answers.begin(), answers.end(), [](const Json& answer) {
+    return answer["in_flight"] == 0 && (answer["sessions"] == 0 || answer["state"] == "down");
+  });
 }
 
 std::vector<gid_t> groups_of(int descriptor) {
@@ -213,44 +223,38 @@ void Control::set_state(const Words& words, const Request& request, const Reply&
         refused(404, "a replica can be made ready, drain or down, not " + quoted(words[4])));
   }
   const Found found = find_replica(*process_.snapshot(), words[2], words[3]);
-  if (found.replica == nullptr) return reply(refused(404, found.error));
+  if (found.places.empty()) return reply(refused(404, found.error));
   const auto admin = static_cast<AdminState>(state - kStates.begin());
-  found.replica->vitals->admin.store(admin, std::memory_order_relaxed);
-  log::info("replica is set by hand",
-            {{"pool", found.pool->facts.name}, {"replica", found.replica->id}, {"state", *state}});
+  for (const auto& [pool, replica] : found.places) {
+    replica->vitals->admin.store(admin, std::memory_order_relaxed);
+    log::info("replica is set by hand",
+              {{"pool", pool->facts.name}, {"replica", replica->id}, {"state", *state}});
+  }
   process_.wake_workers();
-  Json answer = replica_answer(*found.pool, *found.replica, process_);
-  answer["note"] = "this lasts until the file says another state, or until a restart";
+  const Json answers = replica_answers(found, process_);
   const auto wait = text::parse_unsigned(query_value(request.query, "wait_seconds"));
-  if (!wait || admin == AdminState::kReady || has_nothing_left(answer)) {
-    return reply(json(200, answer));
+  const bool waits = wait && admin != AdminState::kReady;
+  if (!waits) return reply(json(200, {{"replicas", answers}}));
+  if (has_nothing_left(answers)) {
+    return reply(json(200, {{"replicas", answers}, {"drained", true}}));
   }
   const auto at_most = std::chrono::seconds(std::min(*wait, kWaitSecondsMax));
-  waiters_.push_back({found.pool->facts.name, found.replica->id, process_.now() + at_most, reply});
+  waiters_.push_back({words[2], words[3], process_.now() + at_most, reply});
 }
 
+// A replica that is not there any more has departed, drained.
 void Control::tick() {
   std::vector<Waiter> waiting;
   waiting.swap(waiters_);
   for (Waiter& waiter : waiting) {
     const Found found = find_replica(*process_.snapshot(), waiter.pool, waiter.id);
-    if (found.replica == nullptr) {
-      waiter.reply(json(200, {{"pool", waiter.pool},
-                              {"id", waiter.id},
-                              {"state", "gone"},
-                              {"in_flight", 0},
-                              {"sessions", 0},
-                              {"drained", true}}));
-      continue;
-    }
-    Json answer = replica_answer(*found.pool, *found.replica, process_);
-    const bool is_drained = has_nothing_left(answer);
+    const Json answers = replica_answers(found, process_);
+    const bool is_drained = has_nothing_left(answers);
     if (!is_drained && process_.now() < waiter.until) {
       waiters_.push_back(std::move(waiter));
       continue;
     }
-    answer["drained"] = is_drained;
-    waiter.reply(json(200, answer));
+    waiter.reply(json(200, {{"replicas", answers}, {"drained", is_drained}}));
   }
 }
 

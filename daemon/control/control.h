@@ -17,7 +17,7 @@ namespace limpet::control {
 ///
 ///   GET  /v1/status  /v1/pools  /v1/replicas[?pool=P]  /v1/config[?path=pool.web]
 ///   POST /v1/reload
-///   POST /v1/replicas/POOL/ID/drain|ready|down[?wait_seconds=N]   POOL "-": the only one with ID
+///   POST /v1/replicas/POOL/ID/drain|ready|down[?wait_seconds=N]   POOL "-": all that have it
 ///   POST /v1/pools/POOL/affinity/sticky|none
 ///   POST /v1/explain   {"kind": …, "name": …, "value": …, "pool": …}
 ///
@@ -25,6 +25,9 @@ namespace limpet::control {
 class Control {
  public:
   Control(Loop& loop, Process& process);
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+  ~Control() { close(); }
 
   /// Serves on an open socket, whose file is `path`.
   void listen(Fd listening, const std::string& path);

@@ -86,14 +86,16 @@ std::string state_dir_for(std::uint16_t port) {
 std::string quoted(const std::string& s) { return '"' + text::escaped(s) + '"'; }
 
 // Sample replicas keep their sessions in memory, so a restarted one has lost them: incarnation is
-// strict, and a lost session is stated as lost.
+// strict, and a lost session is stated as lost. They listen before limpet starts, so they are up,
+// and a person who kills one does not want to wait for its return.
 std::string pool_text(const std::string& name, const std::vector<DemoReplica>& replicas) {
   std::string toml = "\n[pool." + name + "]\npreset = " + quoted(name) + "\n";
   toml += "\n[pool." + name + ".affinity]\nincarnation = \"strict\"\nshow = true\n";
-  toml += "\n[pool." + name +
-          ".health]\nactive = { type = \"http\", path = \"/healthz\", interval = \"1s\", timeout = "
-          "\"1s\", "
-          "rise = 1, fall = 2 }\n";
+  toml += "\n[pool." + name + ".balance]\nslow_start = \"2s\"\n";
+  toml +=
+      "\n[pool." + name +
+      ".health]\nactive = { type = \"http\", path = \"/healthz\", interval = \"1s\", "
+      "timeout = \"1s\", rise = 1, fall = 2 }\npassive = { eject = \"2s\" }\ninitial = \"up\"\n";
   for (const DemoReplica& replica : replicas) {
     toml += "\n[[pool." + name + ".replica]]\nid = " + quoted(replica.id) +
             "\naddress = \"127.0.0.1:" + std::to_string(replica.port) + "\"\n";

@@ -23,7 +23,7 @@ WallSeconds wall_seconds() {
 
 }  // namespace
 
-Loop::Loop() : now_(monotonic_now()), wall_now_(wall_seconds()), busy_since_(now_) {
+Loop::Loop() : now_(monotonic_now()), wall_now_(wall_seconds()), timers_(now_), busy_since_(now_) {
   ::event_config* config = event_config_new();
   // No locks: each loop belongs to one thread, and others reach it through a Mailbox only.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -56,7 +56,6 @@ void TimerWheel::link(Level& level, std::int64_t slot, Timer& timer) {
 }
 
 void TimerWheel::insert(Timer& timer) {
-  if (tick_ == 0) tick_ = tick_of(monotonic_now()) - 1;
   // Rounded up, so that no timer fires early.
   const std::int64_t due = std::max(tick_of(timer.deadline_) + 1, tick_ + 1);
   if (due - tick_ < kSlots) {
@@ -94,7 +93,7 @@ void TimerWheel::look_at(Level& level, std::int64_t slot, Instant now) {
 
 void TimerWheel::fire(Instant now) {
   const std::int64_t until = tick_of(now);
-  while (tick_ != 0 && tick_ < until) {
+  while (tick_ < until) {
     const std::int64_t step = distance_to_occupied(near_, tick_ + 1);
     const std::int64_t row_start = (tick_ / kSlots + 1) * kSlots;
     // The next thing to look at: an occupied slot, the start of a far row, or nothing before `until`.
@@ -119,7 +118,6 @@ std::int64_t TimerWheel::distance_to_occupied(const Level& level, std::int64_t f
 }
 
 Instant TimerWheel::next_look() const noexcept {
-  if (tick_ == 0) return kNever;
   const std::int64_t near_step = distance_to_occupied(near_, tick_ + 1);
   const std::int64_t far_step = distance_to_occupied(far_, tick_ / kSlots + 1);
   if (near_step < 0 && far_step < 0) return kNever;

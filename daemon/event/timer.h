@@ -52,7 +52,8 @@ class TimerWheel {
   static constexpr Duration kTick = std::chrono::milliseconds(16);
   static constexpr std::int64_t kSlots = 256;
 
-  TimerWheel() = default;
+  /// A wheel whose time begins at `now`; deadlines before it are due at the first fire().
+  explicit TimerWheel(Instant now) noexcept : tick_(now.time_since_epoch() / kTick) {}
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
   ~TimerWheel();
@@ -77,7 +78,7 @@ class TimerWheel {
 
   Level near_;
   Level far_;
-  std::int64_t tick_ = 0;  ///< the last tick looked at
+  std::int64_t tick_;  ///< the last tick looked at
 };
 
 }  // namespace limpet

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // authority: whom a request is for. Judges Host and the four forms of a request target, and splits
-// the target into path and query without changing an octet. Not routing (proxy/router.h).
+// the target into path and query without changing an octet. Not routing (proxy/router.h), and not
+// the request line around the target (http1_parser.h).
 
 #include <string_view>
 

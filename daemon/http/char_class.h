@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// CharClass: which byte may stand where, as one table for all grammars of HTTP/1. Not a parser:
-// http1_parser.cc, authority.cc, cookie.cc and framing.cc ask it.
+// char_class: which byte may stand where, as one table for all grammars of HTTP/1.
+// Not a parser: http1_parser.cc, authority.cc, framing.cc and cookie.cc ask it. Case and numbers
+// that have nothing to do with HTTP are in base/text.h.
 
 #include <array>
 #include <cstdint>

@@ -2,6 +2,7 @@
 #pragma once
 // cookie: reading one cookie's values out of Cookie fields, taking it out of them, and writing
 // Set-Cookie. It does not know what a value means (modules/affinity), and it is no cookie jar.
+// Neighbours: headers.h, whose fields it walks and edits.
 
 #include <chrono>
 #include <cstddef>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// DateCache: the text of a Date field, made once a second. Not a clock: the caller says what time
-// it is.
+// DateCache: the text of a Date field, made once a second.
+// Not a clock: the caller says what time it is (base/clock.h), and not a parser of dates.
+// The relay adds Date where a replica left it out.
 
 #include <array>
 #include <string_view>

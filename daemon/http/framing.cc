@@ -67,6 +67,17 @@ struct Lengths {
   return judge_coding_list(value);
 }
 
+// 1*DIGIT below 2^63 and nothing else.
+[[nodiscard]] bool parse_length(std::string_view value, std::uint64_t& length) noexcept {
+  constexpr std::uint64_t kMax = std::uint64_t{1} << 63;
+  length = 0;
+  for (const char c : value) {
+    if (!text::is_digit(c) || length > kMax / 10) return false;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return !value.empty() && length < kMax;
+}
+
 // What the two length fields say, if either is there.
 [[nodiscard]] Framing framing_by_fields(const HeaderList& fields, HttpVersion version) noexcept {
   Framing framing;
@@ -83,13 +94,13 @@ struct Lengths {
     framing.is_chunked = true;
     return framing;
   }
-  const auto length = text::parse_unsigned(found.content_length->value());
-  if (!length || *length >> 63 != 0) {
+  std::uint64_t length = 0;
+  if (!parse_length(found.content_length->value(), length)) {
     framing.refusal = bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
     return framing;
   }
-  framing.body.bytes = *length;
-  framing.body.kind = *length == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
+  framing.body.bytes = length;
+  framing.body.kind = length == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
   return framing;
 }
 

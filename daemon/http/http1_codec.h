@@ -34,7 +34,10 @@ class Http1Codec {
 
   /// Reads `bytes` and appends what they say to `events`. Returns how many were used; the caller keeps the rest and
   /// presents it again, with more behind it. Stops at the end of a message: the next one is read after next_message().
-  /// An incomplete head uses nothing (scanning goes on where it stopped, so that slow heads cost no more).
+  /// An incomplete head uses nothing (scanning goes on where it stopped, so that slow heads cost no more); only the empty line
+  /// that may stand before a request line is used at once. Behind a 101 or an accepted CONNECT no kEnd comes until the tunnel
+  /// ends. The arena of a head serves its trailers too: it must live until kEnd or kFault, or forget_arena() be called.
+  /// Client: bytes that nobody asked for are a fault; bytes behind the end of a response are not used and end keeps_alive().
   /// Errors: a kFault event, after which feed() uses everything and reports nothing.
   /// Cost: one pass over the head, which is copied once into the arena; bodies are not copied.
   [[nodiscard]] std::size_t feed(std::string_view bytes, HeadHome& home, StreamEvents& events);

@@ -17,6 +17,7 @@ constexpr std::uint64_t kOwnFields = bit(FieldName::kConnection) | bit(FieldName
                                      bit(FieldName::kKeepAlive) | bit(FieldName::kProxyConnection) |
                                      bit(FieldName::kTransferEncoding) | bit(FieldName::kUpgrade) |
                                      bit(FieldName::kTe) | bit(FieldName::kHttp2Settings);
+constexpr std::uint64_t kOwnButLength = kOwnFields & ~bit(FieldName::kContentLength);
 // Room for the codec's own fields and the empty line; an upgrade's name comes on top.
 constexpr std::size_t kOwnBytesMax = 160;
 constexpr std::size_t kLineExtra = 4;  // ": " and CRLF
@@ -40,8 +41,8 @@ char* put_number(char* at, std::uint64_t value, int base) noexcept {
   return total;
 }
 
-[[nodiscard]] inline bool has_pair(const char* at, char first, char second) noexcept {
-  return at[0] == first && at[1] == second;
+[[nodiscard]] inline bool has_pair(const char* at, const char* pair) noexcept {
+  return std::memcmp(at, pair, 2) == 0;
 }
 
 // Whether the field lies in `lines` as "name: value CRLF".
@@ -50,8 +51,8 @@ char* put_number(char* at, std::uint64_t value, int base) noexcept {
   const auto value = reinterpret_cast<std::uintptr_t>(field.value_data);
   if (name - reinterpret_cast<std::uintptr_t>(lines.data()) >= lines.size()) return false;
   return value == name + field.name_bytes + 2 &&
-         has_pair(field.name_data + field.name_bytes, ':', ' ') &&
-         has_pair(field.value_data + field.value_bytes, '\r', '\n');
+         has_pair(field.name_data + field.name_bytes, ": ") &&
+         has_pair(field.value_data + field.value_bytes, "\r\n");
 }
 
 // Writes every field but the removed and those of `skipped`. Lines that still stand side by side as
@@ -204,8 +205,7 @@ void Http1Codec::write_response_head(const ResponseHead& head, Buffer& out) {
       reason.size() + head.upgrade.size() + bytes_of(head.fields) + kStartLineExtra + kOwnBytesMax;
   char* const start = out.reserve(bytes_max);
   char* at = put_status_line(start, head, reason);
-  at = put_fields(at, head.fields,
-                  tells_length ? kOwnFields & ~bit(FieldName::kContentLength) : kOwnFields);
+  at = put_fields(at, head.fields, tells_length ? kOwnButLength : kOwnFields);
   at = put_framing(at);
   if (writing_ == Writing::kNothing && !is_bodiless_message) at = put(at, "content-length: 0\r\n");
   std::string_view lifetime = keep_alive_ ? "" : "close";

@@ -19,8 +19,8 @@ struct LineEnds {
   static constexpr std::size_t kFieldsMax = 1024;  ///< above any configured header_fields
   static constexpr std::size_t kMax = kFieldsMax + 2;
 
-  LineEnds() noexcept {
-  }  // NOLINT(modernize-use-equals-default): `at` stays as it is, 4 KiB need no clearing
+  // Not defaulted: `at` stays as it is, its 4 KiB need no clearing.
+  LineEnds() noexcept {}  // NOLINT(modernize-use-equals-default)
   std::size_t count = 0;  ///< lines, the empty last one not among them
   std::uint32_t at[kMax];
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// status: the words for status codes (RFC 9110 section 15 and the registry). status_of(Fault)
-// stands in stream_event.h and is defined beside them.
+// status: the words for status codes (RFC 9110 section 15 and the registry).
+// status_of(Fault) stands in stream_event.h and is defined beside them. Not the answers that limpet
+// gives under these codes: local_answer.h.
 
 #include <cstdint>
 #include <string_view>

@@ -93,7 +93,7 @@ void add_orders(CLI::App& app, Command& command, std::string& wait) {
       ->required()
       ->check(CLI::IsMember({"drain", "ready", "down"}));
   replica->add_option("ID", command.id)->required();
-  replica->add_option("--pool", command.pool, "where several pools have that id")
+  replica->add_option("--pool", command.pool, "in this pool only; else in all that have it")
       ->type_name("POOL");
   replica->add_option("--wait", wait, "until nothing is left on it, at most so long")
       ->type_name("DURATION")

@@ -134,15 +134,15 @@ std::string render_status(const Json& status) {
 }
 
 Rendered render_replica(const Command& command, const Json& answer) {
-  const std::string left = digits_of(answer, "sessions") + " sessions, " +
-                           digits_of(answer, "in_flight") + " requests in flight";
   Rendered rendered;
-  rendered.text = text_of(answer, "pool") + "/" + text_of(answer, "id") + ": " +
-                  text_of(answer, "state") + "; left on it: " + left + "\n";
-  if (command.wait && answer.contains("drained") && !flag_of(answer, "drained")) {
-    rendered.text += "not drained in time\n";
-    rendered.is_whole = false;
+  for (const Json& replica : list_of(answer, "replicas")) {
+    rendered.text += text_of(replica, "pool") + "/" + text_of(replica, "id") + ": " +
+                     text_of(replica, "state") + "; on it: " + digits_of(replica, "sessions") +
+                     " sessions, " + digits_of(replica, "in_flight") + " requests in flight\n";
   }
+  if (!command.wait || !answer.contains("drained")) return rendered;
+  rendered.is_whole = flag_of(answer, "drained");
+  rendered.text += rendered.is_whole ? "drained\n" : "not drained in time\n";
   return rendered;
 }
 

@@ -36,6 +36,7 @@ constexpr MetricEntry kEntries[] = {
      "Health probes by result: success or failure"},
     {"limpet_limits_total", kCounter, "kind",
      "Requests and connections that ran into a limit"},
+    {"limpet_pool_queue", kGauge, "pool", "Requests that wait for a replica of the pool"},
     {"limpet_redials_total", kCounter, "",
      "Requests sent once more because a kept connection had been closed by the replica"},
     {"limpet_replica_connections", kGauge, "pool,replica",

@@ -8,10 +8,14 @@ Standing Candidates::standing(const Replica& replica) const noexcept {
   const AdminState admin = vitals.admin.load(std::memory_order_relaxed);
   if (admin == AdminState::kDown) return Standing::kDown;
   if (!is_panicking_) {
-    if (vitals.health.load(std::memory_order_relaxed) != Health::kUp) return Standing::kDown;
+    if (vitals.health.load(std::memory_order_relaxed) == Health::kDown) return Standing::kDown;
     if (vitals.is_ejected(now_)) return Standing::kDown;
   }
   if (exchange_.was_tried(replica)) return Standing::kTried;
+  if (!is_panicking_ && admin == AdminState::kReady &&
+      vitals.health.load(std::memory_order_relaxed) == Health::kUnproven) {
+    return Standing::kUnproven;
+  }
   if (is_full(replica)) return Standing::kFull;
   return admin == AdminState::kDrain ? Standing::kDraining : Standing::kReady;
 }
@@ -23,7 +27,7 @@ bool Candidates::is_eligible(const Replica& replica) const noexcept {
 bool Candidates::is_worth_waiting_for(const Replica& replica) const noexcept {
   if (replica.weight == 0) return false;
   const Standing how = standing(replica);
-  if (how != Standing::kReady && how != Standing::kFull) return false;
+  if (how != Standing::kReady && how != Standing::kFull && how != Standing::kUnproven) return false;
   // A full replica that is being drained gets nothing new either.
   if (replica.vitals->admin.load(std::memory_order_relaxed) != AdminState::kReady) return false;
   return true;

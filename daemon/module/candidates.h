@@ -13,9 +13,10 @@ namespace limpet {
 
 /// How a replica stands for one request, the first that applies.
 enum class Standing : std::uint8_t {
-  kDown,      ///< state = "down", failed its probes, unproven, or ejected
+  kDown,      ///< state = "down", failed its probes, or ejected
   kTried,     ///< this exchange failed on it already
   kDraining,  ///< keeps its sessions, takes no new ones
+  kUnproven,  ///< not probed yet: keeps its sessions, takes no new ones until the first probe has ended
   kFull,      ///< at max_requests (asked of the limits the balance module set)
   kReady,
 };

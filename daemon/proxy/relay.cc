@@ -102,6 +102,7 @@ void Relay::choose_replica() {
     waiting_since_ = kNever;
     pool_->waiting->leave(*this);
     timer_.disarm();
+    await(nullptr);
   }
   state_ = State::kSelecting;
   switch (choice.kind) {
@@ -222,7 +223,10 @@ void Relay::on_request_end() {
 }
 
 void Relay::flush_replica() {
-  if (replica() != nullptr) replica()->flush();
+  if (replica() == nullptr || !replica()->is_connected()) return;
+  replica()->flush();
+  // Many small pieces may have filled the queue that one write has emptied.
+  if (replica()->queued_bytes() <= room_.buffer_bytes_max()) client_.resume_reading();
 }
 
 void Relay::on_replica_drained() { client_.resume_reading(); }
@@ -284,7 +288,9 @@ void Relay::on_client_drained() {
 void Relay::on_response_trailers(HeaderList& trailers) { response_trailers_ = &trailers; }
 
 void Relay::flush_client() {
-  if (state_ != State::kOver) client_.flush();
+  if (state_ == State::kOver) return;
+  client_.flush();
+  if (replica() != nullptr && client_.queued_bytes() <= room_.buffer_bytes_max()) replica()->resume_reading();
 }
 
 void Relay::on_response_end() {

@@ -91,6 +91,7 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
 
   // relay_failure.cc
   void wait(const Choice& choice);
+  void await(const Replica* replica) noexcept;
   void on_timer(Timer& timer) override;
   void answer_locally();
   [[nodiscard]] bool must_collect_body() const;
@@ -109,7 +110,7 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   Exchange exchange_;
   PoolAtWork* pool_ = nullptr;
   ReplicaSlot* slot_ = nullptr;         ///< counted in on while set
-  const Replica* awaited_ = nullptr;
+  const Replica* awaited_ = nullptr;    ///< counted in its queue while set
   HeaderList* request_trailers_ = nullptr;
   HeaderList* response_trailers_ = nullptr;
   Lease lease_;

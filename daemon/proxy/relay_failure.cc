@@ -17,7 +17,7 @@ namespace limpet {
 
 void Relay::wait(const Choice& choice) {
   const Instant now = room_.loop().now();
-  awaited_ = choice.replica;
+  await(choice.replica);
   if (state_ != State::kWaiting) {
     if (pool_->waiting->size() >= choice.queue_max) {
       room_.counters().limit_queue->add();
@@ -34,6 +34,18 @@ void Relay::wait(const Choice& choice) {
   }
   exchange_.is_waiting_over = false;
   if (!timer_.is_armed()) timer_.arm(room_.loop().timers(), deadline_after(now, choice.at_most));
+}
+
+// Counts this relay in the queue of the replica it waits for.
+void Relay::await(const Replica* replica) noexcept {
+  if (replica == awaited_) return;
+  const auto change = [this](const Replica& of, int by) {
+    auto& queued = of.vitals->share(room_.index()).queued;
+    queued.store(queued.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(by), std::memory_order_relaxed);
+  };
+  if (awaited_ != nullptr) change(*awaited_, -1);
+  awaited_ = replica;
+  if (awaited_ != nullptr) change(*awaited_, 1);
 }
 
 void Relay::on_turn_in_queue() {
@@ -216,6 +228,7 @@ void Relay::finish(Ending ending) {
     pool_->waiting->leave(*this);
     timer_.disarm();
   }
+  await(nullptr);
   state_ = State::kOver;
   exchange_.ending = ending;
   exchange_.times.done = room_.loop().now();

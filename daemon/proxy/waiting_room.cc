@@ -9,9 +9,13 @@ namespace {
 constexpr std::chrono::milliseconds kAskAgainAfter{20};
 }  // namespace
 
+WaitingRoom::WaitingRoom(WorkerRoom& room, const std::string& pool)
+    : room_(room), gauge_(&room.services().metrics().gauge("limpet_pool_queue", {{"pool", pool}})), timer_(*this) {}
+
 void WaitingRoom::join(Relay& relay) {
   relays_.push_back(relay);
   ++size_;
+  gauge_->add(1);
   if (!timer_.is_armed()) timer_.arm(room_.loop().timers(), room_.loop().now() + kAskAgainAfter);
 }
 
@@ -20,6 +24,7 @@ void WaitingRoom::leave(Relay& relay) noexcept {
   if (!node.is_linked()) return;
   node.unlink();
   --size_;
+  gauge_->add(-1);
 }
 
 void WaitingRoom::on_room() {

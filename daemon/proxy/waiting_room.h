@@ -4,10 +4,12 @@
 // freed something, and every few milliseconds, since other workers and the prober free things too.
 
 #include <cstddef>
+#include <string>
 
 #include "daemon/base/list.h"
 #include "daemon/event/loop.h"
 #include "daemon/event/timer.h"
+#include "daemon/metrics/counter.h"
 #include "daemon/proxy/relay.h"
 
 namespace limpet {
@@ -16,7 +18,7 @@ namespace limpet {
 /// Borrows: its relays. Bound: Choice::queue_max of the pool's balance module.
 class WaitingRoom final : private Errand, private Timer::Owner {
  public:
-  explicit WaitingRoom(WorkerRoom& room) : room_(room), timer_(*this) {}
+  WaitingRoom(WorkerRoom& room, const std::string& pool);
 
   void join(Relay& relay);
   void leave(Relay& relay) noexcept;
@@ -32,6 +34,7 @@ class WaitingRoom final : private Errand, private Timer::Owner {
   WorkerRoom& room_;
   List<Relay> relays_;
   std::size_t size_ = 0;
+  Gauge* gauge_;
   Timer timer_;
 };
 

@@ -141,7 +141,7 @@ ReplicaSlot& WorkerRoom::slot_of(const Replica& replica) {
 
 WaitingRoom& WorkerRoom::waiting_room(const std::string& pool) {
   auto& place = waiting_rooms_[pool];
-  if (!place) place = std::make_unique<WaitingRoom>(*this);
+  if (!place) place = std::make_unique<WaitingRoom>(*this, pool);
   return *place;
 }
 
@@ -162,6 +162,7 @@ void WorkerRoom::adopt(Adoption adoption) {
   if (generation_) retired_.push_back(std::move(generation_));
   generation_ = std::move(fresh);
   buffer_bytes_max_ = adoption.snapshot->limits.buffer_bytes;
+  codec_limits_ = adoption.snapshot->codec_limits;
   adopt_listeners(*adoption.snapshot, std::move(adoption.sockets));
   retire_generations();
 }

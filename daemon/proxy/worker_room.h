@@ -50,7 +50,8 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   [[nodiscard]] WorkerServices& services() noexcept { return services_; }
   [[nodiscard]] ProxyCounters& counters() noexcept { return counters_; }
   [[nodiscard]] Generation& generation() noexcept { return *generation_; }
-  [[nodiscard]] const CodecLimits& codec_limits() const noexcept { return generation_->snapshot().codec_limits; }
+  /// Those of the present configuration, at an address that stays: codecs live longer than generations.
+  [[nodiscard]] const CodecLimits& codec_limits() const noexcept { return codec_limits_; }
   [[nodiscard]] const TimeoutsModel& timeouts() const noexcept { return generation_->snapshot().timeouts; }
   [[nodiscard]] std::size_t buffer_bytes_max() const noexcept { return buffer_bytes_max_; }
   [[nodiscard]] std::size_t index() const noexcept { return services_.worker(); }
@@ -106,6 +107,7 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   Arena* spare_arena_ = nullptr;
   DateCache date_;
   std::size_t buffer_bytes_max_ = 64 * 1024;
+  CodecLimits codec_limits_;
   std::unordered_map<const Vitals*, std::vector<std::unique_ptr<ReplicaSlot>>> slots_;
   std::map<std::string, std::unique_ptr<WaitingRoom>> waiting_rooms_;
   std::map<std::string, std::unique_ptr<ListenerAtWork>, std::less<>> listeners_at_work_;

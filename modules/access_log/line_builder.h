@@ -33,6 +33,7 @@ class LineBuilder {
 
   /// A text of our own.
   void put(std::string_view text) noexcept {
+    if (text.empty()) return;
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
@@ -42,9 +43,9 @@ class LineBuilder {
     at_ += kBytes - 1;
   }
   /// A text from outside, escaped for JSON strings and for quotes.
-  void put_outside(std::string_view text) noexcept {
-    if (is_plain(text)) {
-      put(text);
+  void put_outside(std::string_view text) {
+    if (copy_plain(text)) {
+      at_ += text.size();
     } else {
       put_escaped(text);
     }
@@ -63,28 +64,36 @@ class LineBuilder {
   }
 
  private:
-  // Whether no byte needs escaping: controls, quote, backslash, and everything from 0x7f on. Eight
-  // at a time: a byte below n makes x - n borrow into its high bit.
-  [[nodiscard]] static bool is_plain(std::string_view text) noexcept {
+  // Whether one of eight bytes needs escaping: controls, quote, backslash, and everything from 0x7f
+  // on. A byte below n makes x - n borrow into its high bit.
+  [[nodiscard]] static bool has_special(std::uint64_t x) noexcept {
     constexpr std::uint64_t kOnes = 0x0101010101010101U;
     constexpr std::uint64_t kHighs = 0x8080808080808080U;
-    const auto has_zero = [](std::uint64_t x) { return (x - kOnes) & ~x; };
-    const auto is_special = [&](std::uint64_t x) {
-      return ((x | ((x - kOnes * 0x20) & ~x) | has_zero(x ^ kOnes * '"') |
-               has_zero(x ^ kOnes * '\\') | has_zero(x ^ kOnes * 0x7f)) &
-              kHighs) != 0;
-    };
-    const char* at = text.data();
-    std::size_t left = text.size();
-    for (; left >= 8; left -= 8, at += 8) {
+    const auto has_zero = [](std::uint64_t y) { return (y - kOnes) & ~y; };
+    return ((x | ((x - kOnes * 0x20) & ~x) | has_zero(x ^ kOnes * '"') |
+             has_zero(x ^ kOnes * '\\') | has_zero(x ^ kOnes * 0x7f)) &
+            kHighs) != 0;
+  }
+  // Copies to where the line ends, without moving that; false where a byte needs escaping.
+  [[nodiscard]] bool copy_plain(std::string_view text) noexcept {
+    const char* const from = text.data();
+    const std::size_t bytes = text.size();
+    if (bytes < 8) {
+      for (std::size_t i = 0; i < bytes; ++i) {
+        const char c = from[i];
+        if (c < ' ' || c > '~' || c == '"' || c == '\\') return false;
+        at_[i] = c;
+      }
+      return true;
+    }
+    // The last eight bytes may overlap those before.
+    for (std::size_t i = 0;; i = i + 16 <= bytes ? i + 8 : bytes - 8) {
       std::uint64_t word;
-      std::memcpy(&word, at, 8);
-      if (is_special(word)) return false;
+      std::memcpy(&word, from + i, 8);
+      if (has_special(word)) return false;
+      std::memcpy(at_ + i, &word, 8);
+      if (i + 8 == bytes) return true;
     }
-    for (; left > 0; --left, ++at) {
-      if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\') return false;
-    }
-    return true;
   }
   void put_escaped(std::string_view text) {
     std::string escaped;

@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 
+#include "modules/affinity/rpc_error.h"
+
 namespace limpet::affinity {
 
 namespace {
@@ -11,11 +13,6 @@ namespace {
 // Requests that wait for one pool's replicas at a time, beyond which they are answered 503.
 constexpr std::uint32_t kWaitersMax = 1024;
 constexpr std::chrono::seconds kRetryAfter{1};
-
-// The answer that MCP clients know a lost session by (streamable HTTP: 404, and -32001 in the
-// SDKs). The request's id is in its body, which is not read before select.
-constexpr std::string_view kSessionNotFound =
-    R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null})";
 
 std::string_view detail_of(Cause cause) noexcept {
   switch (cause) {
@@ -187,7 +184,7 @@ void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status)
   answer.detail = detail_of(cause);
   if (status == 503) answer.retry_after = kRetryAfter;
   if (status == 404 && turn.state.is_session()) {
-    answer.body = kSessionNotFound;
+    answer.make_body = session_not_found;
     answer.content_type = "application/json";
   }
   turn.candidates.refuse(answer);

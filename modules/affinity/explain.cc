@@ -48,8 +48,8 @@ std::string print_key_id(int id) {
 Cause cause_of(const Replica& replica, Instant now) noexcept {
   const Vitals& vitals = *replica.vitals;
   const AdminState admin = vitals.admin.load(std::memory_order_relaxed);
-  if (admin == AdminState::kDown || vitals.health.load(std::memory_order_relaxed) != Health::kUp ||
-      vitals.is_ejected(now)) {
+  if (admin == AdminState::kDown ||
+      vitals.health.load(std::memory_order_relaxed) == Health::kDown || vitals.is_ejected(now)) {
     return Cause::kDown;
   }
   return admin == AdminState::kDrain ? Cause::kDraining : Cause::kNone;

@@ -58,6 +58,7 @@ Cause judge_replica(const Candidates& candidates, const Exchange& exchange,
       return Cause::kFull;
     case Standing::kDraining:
       return Cause::kDraining;
+    case Standing::kUnproven:  // its session's best hope, before its first probe
     case Standing::kReady:
       return Cause::kNone;
   }

@@ -38,6 +38,15 @@ std::vector<Source> read_sources(const ConfigReader& reader) {
   return sources;
 }
 
+// What an operator means by switching affinity on where the file has it off: what the pool's preset
+// would have.
+std::vector<Source> usual_sources(const ConfigReader& pool) {
+  std::vector<Source> sources;
+  if (pool.text("preset", "web") == "mcp") sources.push_back(parse_source("mcp").value());
+  sources.push_back(parse_source("cookie").value());
+  return sources;
+}
+
 bool is_attribute_value(std::string_view value) noexcept {
   return std::all_of(value.begin(), value.end(),
                      [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
@@ -177,8 +186,11 @@ std::shared_ptr<const KeyRing> read_keys(const PlanContext& context) {
 
 AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& context) {
   AffinitySettings settings;
-  settings.pool_name = context.pool == nullptr ? std::string() : context.pool->name;
+  if (context.pool == nullptr) return settings;  // without a pool there is nothing to be tied to
+  settings.pool_name = context.pool->name;
+  const ConfigReader pool = context.root.table("pool").table(settings.pool_name);
   settings.sources = read_sources(reader);
+  if (settings.sources.empty() && context.wants_affinity) settings.sources = usual_sources(pool);
   settings.is_arr_compatible = reader.flag(
       "arr_compat", false, "a second cookie NAMESameSite; Arr-Disable-Session-Affinity is obeyed");
   read_cookies(reader, settings);
@@ -189,8 +201,6 @@ AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& co
   settings.has_sessions =
       std::any_of(settings.sources.begin(), settings.sources.end(),
                   [](const Source& source) { return source.kind == Source::Kind::kSession; });
-  if (context.pool == nullptr) return settings;
-  const ConfigReader pool = context.root.table("pool").table(settings.pool_name);
   if (settings.has_sessions || pool.has("mcp")) read_mcp(pool.table("mcp"));
   if (settings.cookie || settings.has_sessions) {
     settings.keys = read_keys(context);

@@ -11,8 +11,13 @@ namespace limpet::affinity {
 
 namespace {
 
+// The side that the user's browser is on, of which a trusted proxy knows more than the connection.
 Channel channel_of(const Exchange& exchange) noexcept {
-  return exchange.client.is_secure ? Channel::kSecure : Channel::kPlain;
+  if (exchange.client.is_secure) return Channel::kSecure;
+  if (!exchange.client.is_trusted) return Channel::kPlain;
+  std::string_view schemes = exchange.request.fields.value(FieldName::kXForwardedProto);
+  const std::string_view first = text::trim(text::cut(schemes, ','));
+  return text::equals_ignoring_case(first, "https") ? Channel::kSecure : Channel::kPlain;
 }
 
 // limpet's own answers hold nothing of a replica's.

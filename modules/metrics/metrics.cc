@@ -25,7 +25,6 @@ class Metrics final : public Module {
  public:
   explicit Metrics(const ModuleServices& services)
       : set_(services.worker.metrics()),
-        facts_(services.pool),
         pool_(services.pool == nullptr ? "none" : services.pool->name),
         replicas_(services.pool == nullptr ? 0 : services.pool->replicas.size()),
         request_bytes_(set_.counter("limpet_request_bytes_total", {{"pool", pool_}})),
@@ -76,12 +75,7 @@ class Metrics final : public Module {
   }
 
   Counter& attempts(const Replica& replica, std::size_t code_class) {
-    // A reload may have brought an exchange of an older snapshot here, with a replica that this
-    // pool does not have.
-    const bool is_known = facts_ != nullptr && replica.index < replicas_.size() &&
-                          &facts_->replicas[replica.index] == &replica;
-    Counter* unknown = nullptr;
-    Counter*& handle = is_known ? replicas_[replica.index][code_class] : unknown;
+    Counter*& handle = replicas_[replica.index][code_class];
     if (handle == nullptr) {
       handle = &set_.counter("limpet_replica_requests_total",
                              {{"pool", pool_},
@@ -92,7 +86,6 @@ class Metrics final : public Module {
   }
 
   MetricSet& set_;
-  const PoolFacts* facts_;
   std::string pool_;
   std::array<std::array<Counter*, kOutcomes>, kClasses> requests_{};
   std::vector<std::array<Counter*, kClasses>> replicas_;

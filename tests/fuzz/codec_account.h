@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // codec_account: what the HTTP/1 fuzz targets share: a codec fed in pieces, everything it said as
-// one text, and the message carried on to the next hop. Not a target itself.
+// one text, and the message carried on to the next hop.
+// Not a target itself.
 
 #include <cstdint>
 #include <cstdlib>

@@ -5,7 +5,6 @@ import base64
 import os
 
 from harness.affinity import OUTCOMES, SHOW, cookies, outcome, who
-from harness.client import request
 from harness.life import shaped
 
 
@@ -169,14 +168,6 @@ def test_the_key_made_at_first_start_belongs_to_its_owner_alone(life):
     daemon = life.daemon([life.replica()])
     key = daemon.place.state_dir / "affinity.keys"
     assert key.exists() and (key.stat().st_mode & 0o077) == 0
-
-
-def test_parallel_first_requests_of_one_connection_go_to_one_replica(life):
-    daemon = life.daemon(life.some("a", "b", "c"))
-    for _ in range(10):
-        with daemon.client() as client:
-            client.send(request("GET", "/") * 5)
-            assert len({who(client.response()) for _ in range(5)}) == 1
 
 
 def test_the_app_may_end_its_sessions_affinity(life):

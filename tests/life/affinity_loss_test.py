@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a session whose replica cannot take it: policies by cause."""
 
+import select
 import threading
 
 from harness.affinity import OUTCOMES, SHOW, outcome, who
+from harness.client import request
 from harness.config import entry
 from harness.deadline import seconds, wait_until
 from harness.life import shaped
@@ -15,19 +17,20 @@ def owner_of(jar, replicas):
     return next(r for r in replicas if r.id == home)
 
 
-def test_on_gone_refuse_says_so_and_moves_nobody(life):
+def test_on_gone_refuse_says_so_once_and_lets_the_client_begin_anew(life):
     replicas = life.some("a", "b")
     daemon = life.daemon(replicas, affinity=SHOW + 'on_gone = "refuse:503"')
     jar = daemon.jar()
     owner = owner_of(jar, replicas)
+    kept = [("Cookie", f"limpet={jar.cookies['limpet']}")]
     owner.stop()
-    for _ in range(3):
-        response = jar.get()
-        assert response.status == 503, response
-        assert outcome(response)[:2] == ("refused", "gone"), response
-    owner.start()
-    wait_until(lambda: jar.get().status == 200, "the session is served again")
-    assert who(jar.get()) == owner.id
+    response = jar.get()
+    assert response.status == 503 and outcome(response)[:2] == ("refused", "gone"), response
+    assert jar.cookies == {}, "the cookie of a session that is lost is taken back"
+    response = jar.get()
+    assert outcome(response)[0] == "new" and who(response) != owner.id, response
+    # Who presents the old cookie all the same is told the same again.
+    assert daemon.once("GET", "/", kept).status == 503
 
 
 def test_preset_strict_refuses_when_the_replica_is_down(life):
@@ -139,15 +142,17 @@ def test_a_queue_that_is_full_refuses_at_once(life):
     a = life.replica("a", handle)
     daemon = life.daemon([a], workers=1, balance='max_requests = 1\nqueue = 1\nqueue_timeout = "20s"')
     first, _ = hold(daemon.jar(), a)
-    answers = []
-    second = threading.Thread(target=lambda: answers.append(daemon.once("GET", "/second")))
-    second.start()
-    # A request without affinity waits for the pool, so its place shows only in what happens to the next.
-    wait_until(lambda: daemon.once("GET", "/third").status == 503, "the queue is full")
+    clients = [daemon.client() for _ in range(5)]
+    for client in clients:
+        client.send(request("GET", "/"))
+    wait_until(lambda: len(ready(clients)) == 4, "four of five are answered at once")
     handle.go.set()
     first.join()
-    second.join(seconds(10))
-    assert answers and answers[0].status in (200, 503)
+    assert sorted(client.response().status for client in clients) == [200, 503, 503, 503, 503]
+
+
+def ready(clients):
+    return select.select([client.socket for client in clients], [], [], 0)[0]
 
 
 def test_a_drained_replica_keeps_its_sessions_and_takes_no_new_ones(life):

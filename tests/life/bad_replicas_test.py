@@ -97,8 +97,8 @@ def test_a_reset_in_mid_body_never_looks_complete(life):
 
 def test_bytes_behind_a_response_never_reach_a_client(life):
     def answer(peer, message):
-        peer.answer(200, message.target.encode())
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(message.target), message.target.encode())
+                  + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
     a = life.replica(handle=answer)
     daemon = life.daemon([a], workers=1)
     with daemon.client() as client:

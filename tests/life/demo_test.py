@@ -24,6 +24,7 @@ class Demo:
         environment = {**os.environ, "LIMPET_PORT": str(self.place.port), "XDG_RUNTIME_DIR": life.dir,
                        "LIMPET_ADMIN_PORT": str(self.place.admin_port)}
         self.environment = environment
+        life.witnesses.append(lambda: "--- the demo said:\n" + self.said()[-6000:])
         option = "--demo" if count is None else f"--demo={count}"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen([LIMPETD, option], stdout=output, stderr=output, env=environment,

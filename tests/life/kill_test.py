@@ -2,6 +2,7 @@
 """A replica dies under load: only its sessions move, each with an outcome, and nobody sees an error who need not."""
 
 from harness.affinity import OUTCOMES, who
+from harness.config import QUIET_HEALTH
 from harness.deadline import wait_until
 from harness.load import Load
 
@@ -29,7 +30,11 @@ def test_only_the_sessions_of_a_killed_replica_move_each_with_an_outcome_in_the_
             assert set(answers) == {home}, "a session of a living replica moved"
     moved = wait_until(lambda: daemon.metrics().sum(OUTCOMES, outcome="moved"), "moves are counted")
     assert moved >= victims
-    lines = [line for line in daemon.log() if "moved" in line.values()]
+
+    def moves():
+        return [line for line in daemon.log() if "moved" in line.values()]
+    wait_until(lambda: len(moves()) >= moved, f"{moved} moves in the log")
+    lines = moves()
     assert len(lines) == moved, (len(lines), moved)
     assert all("gone" in line.values() or "down" in line.values() for line in lines), lines[:3]
 
@@ -44,7 +49,8 @@ def test_a_thousand_requests_with_a_jar_over_fresh_connections_meet_one_replica(
 
 def test_requests_that_nobody_answered_are_sent_elsewhere(life):
     replicas = life.some("a", "b")
-    daemon = life.daemon(replicas, affinity="from = []")
+    daemon = life.daemon(replicas, affinity="from = []", retry="attempts = 3\nbudget = 100",
+                         health=QUIET_HEALTH + "passive = { failures = 1000 }")
     with Load(daemon, users=6) as load:
         wait_until(lambda: load.total() > 50, "traffic")
         for turn in range(4):

@@ -144,8 +144,11 @@ def test_every_example_in_conf_is_a_good_file(life):
     files = sorted((ROOT / "conf").glob("*.toml"))
     if not files:
         raise Skip("there are no examples in conf/")
+    replicas = os.path.join(life.dir, "replicas")
+    with open(replicas, "w", encoding="ascii") as file:
+        file.write("a 127.0.0.1:3000\n")
     for file in files:
-        environment = {"LIMPET_STATE_DIR": life.dir}
+        environment = {"LIMPET_STATE_DIR": life.dir, "LIMPET_REPLICAS": replicas}
         done = run_limpetd("-c", str(file), "--check", environment=environment)
         assert done.returncode == 0, f"{file.name}\n{done.stdout}{done.stderr}"
 
@@ -243,6 +246,7 @@ def test_metrics_speak_the_text_format_and_have_the_histograms(life):
     daemon = life.daemon([life.replica("a")])
     for _ in range(3):
         daemon.once("GET", "/")
+    daemon.wait_metric("limpet_requests_total", 3, pool="web")  # notes are taken when the client has its answer
     metrics = daemon.metrics()
     assert metrics.sum("limpet_request_duration_seconds_count", pool="web") == 3
     assert metrics.sum("limpet_replica_ttfb_seconds_count", pool="web") == 3

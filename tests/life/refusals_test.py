@@ -4,6 +4,7 @@
 import json
 
 from harness.client import request
+from harness.config import entry
 from harness.deadline import seconds
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -60,6 +61,11 @@ BAD_CHUNKS = {
     "a chunk line that never ends": b"5;" + b"x" * 20000 + b"\r\nhello\r\n0\r\n\r\n",
     "a trailer that is no field": b"5\r\nhello\r\n0\r\nnonsense\r\n\r\n",
 }
+
+
+def nobody_at_home(life):
+    """A daemon whose only replica takes nothing, by the operator's wish."""
+    return life.daemon([entry(life.replica(), state="down")])
 
 
 def sound_refusal(client, status, name):
@@ -186,8 +192,7 @@ def test_a_body_that_does_not_come_gets_408(life):
 
 
 def test_no_replica_at_all_gets_503(life):
-    daemon = life.daemon([life.replica()], pool_keys='preset = "web"',
-                         health='active = { type = "off" }\ninitial = "down"')
+    daemon = nobody_at_home(life)
     response = daemon.once("GET", "/")
     assert response.status == 503 and response.has("Content-Length"), response
 
@@ -207,7 +212,7 @@ def test_a_path_without_a_route_gets_404(life):
 
 
 def test_errors_are_readable_and_carry_the_request_id(life):
-    daemon = life.daemon([life.replica()], health='active = { type = "off" }\ninitial = "down"')
+    daemon = nobody_at_home(life)
     response = daemon.once("GET", "/")
     id = response.get("X-Request-Id")
     assert id and id in response.text(), response
@@ -216,7 +221,7 @@ def test_errors_are_readable_and_carry_the_request_id(life):
 
 
 def test_errors_are_json_for_a_client_that_accepts_json(life):
-    daemon = life.daemon([life.replica()], health='active = { type = "off" }\ninitial = "down"')
+    daemon = nobody_at_home(life)
     response = daemon.once("GET", "/", [("Accept", "application/json")])
     assert response.get("Content-Type").startswith("application/json"), response
     said = json.loads(response.text())
@@ -225,7 +230,7 @@ def test_errors_are_json_for_a_client_that_accepts_json(life):
 
 
 def test_an_error_for_head_has_a_length_and_no_body(life):
-    daemon = life.daemon([life.replica()], health='active = { type = "off" }\ninitial = "down"')
+    daemon = nobody_at_home(life)
     with daemon.client() as client:
         for _ in range(2):
             response = client.ask("HEAD", "/")

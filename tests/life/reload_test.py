@@ -96,6 +96,7 @@ def test_health_survives_a_reload(life):
     health = ('active = { type = "tcp", interval = "100ms", timeout = "200ms", rise = 1, fall = 1, jitter = 0 }\n'
               'initial = "probe-first"')
     daemon = life.prepare(shaped([a, b], health=health)).start()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_up") == 2, "both are up")
     a.stop()
     wait_until(lambda: daemon.metrics().sum("limpet_replica_up", replica="a") == 0, "a is down")
     slow = health.replace("100ms", "30s").replace("probe-first", "up")
@@ -109,6 +110,7 @@ def test_counters_survive_a_reload(life):
     daemon = life.prepare(shaped([a])).start()
     for _ in range(5):
         daemon.once("GET", "/")
+    daemon.wait_metric("limpet_requests_total", 5)
     before = daemon.metrics().sum("limpet_requests_total")
     daemon.reload(shaped([a], limits="header_fields = 90"))
     assert daemon.metrics().sum("limpet_requests_total") >= before >= 5

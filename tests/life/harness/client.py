@@ -104,10 +104,17 @@ class Jar:
             pairs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             fields.append(("Cookie", pairs))
         response = once(self.address, method, target, fields, body)
+        self.keep(response)
+        return response
+
+    def keep(self, response):
+        """Takes over what the response sets and deletes."""
         for value in response.all("Set-Cookie"):
             name, _, rest = value.partition("=")
-            self.cookies[name] = rest.split(";")[0]
-        return response
+            if "; Max-Age=0" in rest:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = rest.split(";")[0]
 
     def get(self, target="/", fields=()):
         return self.ask("GET", target, fields)

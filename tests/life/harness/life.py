@@ -14,6 +14,7 @@ class Life:
         self.dir = self._directory.name
         self.daemons = []
         self.replicas = []
+        self.witnesses = []  # further texts for a failed test: functions
 
     def replica(self, id="a", handle=say_who, **options):
         made = Replica(id, handle, **options)
@@ -49,20 +50,31 @@ class Life:
         text = ""
         for number, daemon in enumerate(self.daemons):
             code = daemon.process.poll() if daemon.process else None
-            state = "runs" if code is None else f"ended with {code}"
+            state = "was running" if code is None else f"ended with {code}"
+            if code is None:
+                _let_it_finish_writing(daemon)
             text += f"--- limpetd {number} ({state}) said:\n{daemon.errors()[-6000:]}"
             text += "--- its access log ends:\n" + "".join(f"{line}\n" for line in _tail(daemon))
         for replica in self.replicas:
             for failure in replica.failures:
                 text += f"--- replica {replica.id} failed: {failure}\n"
-        return text
+        return text + "".join(witness() for witness in self.witnesses)
+
+
+def _let_it_finish_writing(daemon):
+    try:
+        daemon.stop(limit=3)
+    except AssertionError:
+        pass
 
 
 def _tail(daemon):
     try:
-        return daemon.place.access_log.read_text().splitlines()[-8:]
+        lines = daemon.place.access_log.read_text().splitlines()
     except OSError:
         return []
+    odd = [line for line in lines[:-5] if '"status":5' in line or '"status":0' in line]
+    return odd[:10] + lines[-5:]
 
 
 WHOLE = {"daemon", "listener", "routes", "limits", "timeouts", "keys", "access_log", "workers", "more"}

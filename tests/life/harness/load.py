@@ -59,7 +59,5 @@ class Load:
         fields = [("Cookie", "; ".join(f"{k}={v}" for k, v in jar.cookies.items()))] if jar.cookies else []
         client.send(request("GET", self.target, fields))
         response = client.response()
-        for value in response.all("Set-Cookie"):
-            name, _, rest = value.partition("=")
-            jar.cookies[name] = rest.split(";")[0]
+        jar.keep(response)
         return response

@@ -17,7 +17,7 @@ using namespace limpet;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-struct Told : Watch::Owner {
+struct Told final : Watch::Owner {
   void on_ready(Readiness ready) override {
     last = ready;
     ++times;
@@ -137,7 +137,7 @@ TEST_CASE("a letter from another thread is run by the loop, in order") {
 }
 
 TEST_CASE("a timer wakes the loop that nothing else wakes") {
-  struct Stopper : Timer::Owner {
+  struct Stopper final : Timer::Owner {
     explicit Stopper(Loop& which) : loop(which) {}
     void on_timer(Timer&) override { loop.stop(); }
     Loop& loop;

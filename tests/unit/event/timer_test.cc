@@ -14,7 +14,7 @@ using namespace limpet;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-struct Recorder : Timer::Owner {
+struct Recorder final : Timer::Owner {
   void on_timer(Timer& timer) override {
     fired.push_back(&timer);
     if (then) then(timer);
@@ -28,7 +28,7 @@ const Instant kStart = monotonic_now();
 }  // namespace
 
 TEST_CASE("a timer fires at its deadline or up to one tick later, never before") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   Timer timer(owner);
   timer.arm(wheel, kStart + std::chrono::milliseconds(500));
@@ -42,7 +42,7 @@ TEST_CASE("a timer fires at its deadline or up to one tick later, never before")
 }
 
 TEST_CASE("arming later than armed keeps the place and still fires at the later time") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   Timer timer(owner);
   timer.arm(wheel, kStart + std::chrono::seconds(1));
@@ -54,7 +54,7 @@ TEST_CASE("arming later than armed keeps the place and still fires at the later 
 }
 
 TEST_CASE("arming earlier than armed fires at the earlier time") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   Timer timer(owner);
   timer.arm(wheel, kStart + std::chrono::hours(5));
@@ -64,7 +64,7 @@ TEST_CASE("arming earlier than armed fires at the earlier time") {
 }
 
 TEST_CASE("a disarmed timer does not fire, and a destroyed one leaves the wheel") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   Timer disarmed(owner);
   auto destroyed = std::make_unique<Timer>(owner);
@@ -77,7 +77,7 @@ TEST_CASE("a disarmed timer does not fire, and a destroyed one leaves the wheel"
 }
 
 TEST_CASE("a callback may destroy the timer that fires behind it in the same slot") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   std::vector<std::unique_ptr<Timer>> timers;
   for (int i = 0; i < 4; ++i) {
@@ -93,7 +93,7 @@ TEST_CASE("a callback may destroy the timer that fires behind it in the same slo
 }
 
 TEST_CASE("next_look is no later than the first deadline and never in a busy loop") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Recorder owner;
   CHECK(wheel.next_look() == kNever);
   Timer timer(owner);
@@ -114,10 +114,10 @@ TEST_CASE("next_look is no later than the first deadline and never in a busy loo
 }
 
 TEST_CASE("many timers at random deadlines each fire once, in the tick they are due") {
-  TimerWheel wheel;
+  TimerWheel wheel(kStart);
   Random random(7);
   Instant now = kStart;
-  struct Due : Timer::Owner {
+  struct Due final : Timer::Owner {
     explicit Due(const Instant& clock) : now(clock) {}
     void on_timer(Timer&) override { fired_at = now; }
     const Instant& now;

@@ -2,6 +2,7 @@
 #pragma once
 // codec_fixture: what the tests of the HTTP/1 codec share: a home for heads, feeding in pieces, and
 // a one-line account of everything a codec said, so that a test is a comparison of two texts.
+// Not a test itself.
 
 #include <list>
 #include <string>

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "daemon/base/text.h"
 #include "modules/access_log/line_format.h"
 #include "tests/support/exchange_fixture.h"
 #include "tests/support/plan_fixture.h"
@@ -135,6 +136,27 @@ TEST_CASE("nothing that a client sends begins a line or ends a quote") {
         CHECK((line[i] == '\n' || (line[i] >= ' ' && line[i] <= '~')));
       }
       CHECK(quotes == (line.front() == '{' ? 76 : 6));
+    }
+  }
+}
+
+TEST_CASE("texts of every length come out as they went in, and are escaped wherever the byte is") {
+  access_log::LineBuilder line;
+  for (std::size_t bytes = 0; bytes < 40; ++bytes) {
+    std::string text;
+    for (std::size_t i = 0; i < bytes; ++i)
+      text += static_cast<char>('a' + i % 26);
+    line.begin(0, bytes);
+    line.put_outside(text);
+    CHECK(line.line() == text);
+    for (std::size_t at = 0; at < bytes; ++at) {
+      for (const char nasty : {'"', '\\', '\x1f', '\x7f', '\x80', '\xff', '\0'}) {
+        std::string changed = text;
+        changed[at] = nasty;
+        line.begin(0, bytes);
+        line.put_outside(changed);
+        CHECK(line.line() == text::escaped(changed));
+      }
     }
   }
 }

@@ -62,6 +62,24 @@ TEST_CASE("the replica does not see the cookie unless told to") {
   CHECK(open.select("x=1; " + cookie)->request_values("cookie") == Texts{"x=1; " + cookie});
 }
 
+TEST_CASE("the same Cookie field again on a connection means and leaves the same") {
+  AffinityRig rig("");
+  const std::string cookie = rig.new_cookie("b");
+  for (const std::string& field :
+       {cookie, cookie + "; x=1", "x=1; " + cookie, "x=1; " + cookie + "; x=1; y=2",
+        "a=;" + cookie + ";b=", cookie + "; x=1; " + cookie, "limpet=stale; " + cookie}) {
+    const auto first = rig.select(field)->request_values("cookie");
+    for (int i = 0; i < 3; ++i) {
+      const auto again = rig.select(field);
+      CHECK((*again)->affinity.outcome == Outcome::kHit);
+      CHECK((*again)->replica->id == "b");
+      CHECK(again->request_values("cookie") == first);
+      rig.finish(*again);
+    }
+    CHECK((first.empty() || first.front().find("limpet") == std::string::npos));
+  }
+}
+
 TEST_CASE("a cookie that does not verify is as none, replaced, and stripped all the same") {
   AffinityRig rig("");
   std::string forged = rig.new_cookie("b");
@@ -405,6 +423,19 @@ TEST_CASE("Secure follows the client's side") {
   AffinityRig rig("");
   rig.client.is_secure = true;
   CHECK(rig.visit("").front().find("; Secure") != std::string::npos);
+}
+
+TEST_CASE("a trusted proxy's word on https makes the cookie Secure, anybody else's does not") {
+  for (const bool is_trusted : {true, false}) {
+    AffinityRig rig("");
+    rig.client.is_trusted = is_trusted;
+    const auto exchange = rig.request();
+    exchange->header("x-forwarded-proto", "HTTPS, http");
+    rig.select(*exchange);
+    rig.finish(*exchange);
+    CHECK((exchange->response_value("set-cookie").find("; Secure") != std::string::npos) ==
+          is_trusted);
+  }
 }
 
 TEST_CASE(

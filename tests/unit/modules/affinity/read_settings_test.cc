@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -110,6 +111,28 @@ TEST_CASE("a key file that cannot be read is a mistake of [keys]") {
   const std::string text = mistakes("", "[keys]\nfile = \"/nonexistent/affinity.keys\"");
   CHECK(says(text, "/nonexistent/affinity.keys"));
   CHECK(says(text, "test.toml:4"));
+}
+
+TEST_CASE(
+    "an operator who switches affinity on where the file has it off gets what the preset would "
+    "have") {
+  const auto pool = make_pool("web", std::vector<std::string>{"a"});
+  for (const auto& [preset, count] : {std::pair<std::string, std::size_t>{"web", 1}, {"mcp", 2}}) {
+    Config config =
+        Config::fragment("[pool.web]\npreset = \"" + preset + "\"\naffinity.from = []\n", "t.toml");
+    const ConfigReader root = config.root();
+    PlanContext context{pool.get(), root, test::shared_state_dir()};
+    const ConfigReader reader = root.table("pool").table("web").table("affinity");
+    CHECK(read_settings(reader, context).sources.empty());
+    context.wants_affinity = true;
+    CHECK(read_settings(reader, context).sources.size() == count);
+  }
+}
+
+TEST_CASE("a chain without a pool has no affinity") {
+  Config config = Config::fragment("", "t.toml");
+  const auto plan = kAffinity.read(ConfigReader{}, PlanContext{nullptr, config.root(), {}});
+  CHECK_FALSE(plan->wants(Phase::kSelect));
 }
 
 TEST_CASE("a pool without tokens needs no keys") {

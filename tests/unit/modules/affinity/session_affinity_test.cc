@@ -131,8 +131,9 @@ TEST_CASE(
         strange->response_value("mcp-session-id")}) {
     const auto exchange = rig.post(text);
     CHECK_MESSAGE((*exchange)->answer.status == 404, text);
-    CHECK((*exchange)->answer.body ==
-          R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null})");
+    CHECK((*exchange)->answer.make_body(exchange->arena(),
+                                        R"({"jsonrpc":"2.0","id":7,"method":"ping"})") ==
+          R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":7})");
     CHECK((*exchange)->answer.content_type == "application/json");
     CHECK((*exchange)->affinity.outcome == Outcome::kRefused);
   }
