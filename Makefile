@@ -246,7 +246,7 @@ install: all ## programs, manual, configuration (kept where one exists), systemd
 	install -m 755 $(OUT)/limpetctl $(install_to)/bin/limpetctl
 	set -e; for page in man/*.[1578]; do install -m 644 $$page $(install_to)/share/man/man$${page##*.}/; done
 	install -m 644 README.md CHANGELOG.md LICENSE conf/*.toml $(install_to)/share/doc/limpet/
-	test -e $(DESTDIR)$(SYSCONFDIR)/limpet/limpet.toml || install -m 640 conf/limpet.toml $(DESTDIR)$(SYSCONFDIR)/limpet/limpet.toml
+	test -e $(DESTDIR)$(SYSCONFDIR)/limpet/limpet.toml || install -m 644 conf/limpet.toml $(DESTDIR)$(SYSCONFDIR)/limpet/limpet.toml
 	set -e; for unit in systemd/*.service systemd/*.socket; do test -e $$unit || continue; \
 	  install -d $(install_to)/lib/systemd/system; \
 	  sed 's|/usr/sbin/|$(PREFIX)/sbin/|g; s|/usr/bin/|$(PREFIX)/bin/|g' $$unit > $(install_to)/lib/systemd/system/$${unit##*/}; \

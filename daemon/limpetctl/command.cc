@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/limpetctl/command.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -149,6 +150,12 @@ ParsedCommand parse_command(int argc, const char* const* argv) {
   app.fallthrough();  // --json and --socket may stand behind the verb
   for (CLI::App* verb : app.get_subcommands({}))
     verb->fallthrough();
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto is_named = [&](const CLI::App* verb) { return verb->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), is_named)) {
+    std::cerr << "limpetctl: unknown verb \"" << argv[1] << "\"\nRun with --help for the verbs.\n";
+    return {std::nullopt, 2};
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

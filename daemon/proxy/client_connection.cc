@@ -160,7 +160,7 @@ void ClientConnection::on_progress() {
       return;
     case State::kBusy:
       // Due is what the client still has to send, or to take.
-      if (is_write_blocked_ || !is_request_complete()) arm(room_.timeouts().client_stall);
+      if (is_write_blocked_ || owes_body()) arm(room_.timeouts().client_stall);
       return;
     case State::kHead:
     case State::kLingering:
@@ -183,8 +183,7 @@ void ClientConnection::on_deadline() {
     case State::kBusy:
       break;
   }
-  const bool is_body_due = !is_request_complete() && !is_paused_;
-  if (!is_write_blocked_ && !is_body_due) return;
+  if (!is_write_blocked_ && !owes_body()) return;
   room_.counters().timeout_client_stall->add();
   if (relay_ == nullptr) {
     close();
@@ -208,6 +207,7 @@ void ClientConnection::send_body(std::string_view bytes) {
 void ClientConnection::send_end(const HeaderList* trailers) { http1().write_end(trailers, out_); }
 
 void ClientConnection::enter_tunnel() {
+  is_tunnel_ = true;
   http1().enter_tunnel();
   if (!in_.is_empty()) room_.loop().run_soon(*this);
 }

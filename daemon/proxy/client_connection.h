@@ -81,6 +81,7 @@ class ClientConnection final : public Connection, private HeadHome {
   void linger();
   void close();
   void arm(Duration after);
+  [[nodiscard]] bool owes_body() const noexcept { return !is_tunnel_ && !is_paused_ && !is_request_complete(); }
 
   const ListenerAtWork& listener_;
   ClientCensus* census_ = nullptr;
@@ -90,6 +91,7 @@ class ClientConnection final : public Connection, private HeadHome {
   ClientFacts facts_;
   State state_ = State::kIdle;
   bool is_draining_ = false;
+  bool is_tunnel_ = false;
   bool ends_after_flush_ = false;
 };
 

@@ -103,15 +103,18 @@ void Connection::read_once() {
     case Moved::How::kSome:
       break;
   }
-  // A short read has emptied the socket; with the end announced, the end itself is still to be read.
-  if (moved.bytes < wanted && !is_ending_) is_readable_ = false;
-  on_progress();
   if (has_waiting) {
     in_.commit(moved.bytes);
     feed_waiting();
-    return;
+  } else {
+    feed({place, moved.bytes});
   }
-  feed({place, moved.bytes});
+  if (is_closed()) return;
+  // A short read has emptied the socket. Not so with the end announced, which is still to be read; nor inside a message, where
+  // the bytes may have come together with a reset, of which the edge says nothing: one more read tells.
+  const bool is_whole = http1().has_read_message() || http1().is_between_messages();
+  if (moved.bytes < wanted && !is_ending_ && is_whole) is_readable_ = false;
+  on_progress();
 }
 
 void Connection::feed(std::string_view bytes) {

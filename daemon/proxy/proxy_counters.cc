@@ -13,6 +13,7 @@ ProxyCounters::ProxyCounters(MetricSet& metrics) {
   timeout_connect = timeout("connect");
   timeout_response_head = timeout("response_head");
   timeout_response_body = timeout("response_body");
+  timeout_stream_idle = timeout("stream_idle");
   limit_connections = limit("connections");
   limit_client_connections = limit("connections_per_client");
   limit_descriptors = limit("descriptors");

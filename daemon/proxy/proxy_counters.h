@@ -20,6 +20,7 @@ struct ProxyCounters {
   Counter* timeout_connect;
   Counter* timeout_response_head;
   Counter* timeout_response_body;
+  Counter* timeout_stream_idle;
   Counter* limit_connections;
   Counter* limit_client_connections;
   Counter* limit_descriptors;

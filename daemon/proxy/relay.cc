@@ -168,7 +168,8 @@ void Relay::send_request() {
   exchange_.times.sent = room_.loop().now();
   replica()->send_head(request);
   send_held_body();
-  replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout);
+  replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout,
+                           *room_.counters().timeout_response_head);
   client_.resume_reading();
 }
 
@@ -265,13 +266,20 @@ void Relay::on_response_head(ResponseHead& head) {
     client_.close_after_this();
     replica()->enter_tunnel();
     client_.enter_tunnel();
-    replica()->expect_within(pool_->plan->timeouts.stream_idle, FailureCause::kBodyTimeout);
+    expect_more(BodyLength::Kind::kTunnel);
     return;
   }
   state_ = State::kResponding;
-  const bool has_known_end = head.body.kind == BodyLength::Kind::kKnown || head.body.kind == BodyLength::Kind::kNone;
-  replica()->expect_within(
-      has_known_end ? pool_->plan->timeouts.response_body : pool_->plan->timeouts.stream_idle, FailureCause::kBodyTimeout);
+  expect_more(head.body.kind);
+}
+
+// A body with a known end has to go on; a stream may be silent as long as the configuration lets it.
+void Relay::expect_more(BodyLength::Kind kind) {
+  const bool has_known_end = kind == BodyLength::Kind::kKnown || kind == BodyLength::Kind::kNone;
+  const PoolTimeoutsModel& timeouts = pool_->plan->timeouts;
+  ProxyCounters& counters = room_.counters();
+  replica()->expect_within(has_known_end ? timeouts.response_body : timeouts.stream_idle, FailureCause::kBodyTimeout,
+                           has_known_end ? *counters.timeout_response_body : *counters.timeout_stream_idle);
 }
 
 void Relay::on_response_body(std::string_view bytes) {
@@ -302,7 +310,8 @@ void Relay::on_response_end() {
     }
     client_.end_writing();
     // A client that does not end its half after that is not waited for for ever.
-    replica()->expect_within(room_.timeouts().client_stall, FailureCause::kBodyTimeout);
+    replica()->expect_within(room_.timeouts().client_stall, FailureCause::kBodyTimeout,
+                             *room_.counters().timeout_client_stall);
     return;
   }
   client_.send_end(response_trailers_);

@@ -88,6 +88,7 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   void dial(bool on_new_connection);
   void send_request();
   void send_held_body();
+  void expect_more(BodyLength::Kind kind);
 
   // relay_failure.cc
   void wait(const Choice& choice);

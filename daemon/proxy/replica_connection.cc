@@ -57,9 +57,10 @@ void ReplicaConnection::end_writing() {
   }
 }
 
-void ReplicaConnection::expect_within(Duration timeout, FailureCause otherwise) {
+void ReplicaConnection::expect_within(Duration timeout, FailureCause otherwise, Counter& counter) {
   silence_allowed_ = timeout;
   silence_means_ = otherwise;
+  silence_counter_ = &counter;
   timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), timeout));
 }
 
@@ -149,12 +150,10 @@ void ReplicaConnection::on_deadline() {
     case State::kLeased:
       // A replica that we do not read from cannot be blamed for its silence.
       if (is_paused_) {
-        expect_within(silence_allowed_, silence_means_);
+        expect_within(silence_allowed_, silence_means_, *silence_counter_);
         return;
       }
-      (silence_means_ == FailureCause::kHeadTimeout ? room_.counters().timeout_response_head
-                                                    : room_.counters().timeout_response_body)
-          ->add();
+      silence_counter_->add();
       fail(silence_means_);
       return;
   }

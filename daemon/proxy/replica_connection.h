@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "daemon/proxy/connection.h"
+#include "daemon/metrics/counter.h"
 #include "daemon/proxy/lease.h"
 #include "daemon/module/failure.h"
 
@@ -41,8 +42,8 @@ class ReplicaConnection final : public Connection,
   void enter_tunnel();
   /// Ends our half after everything queued.
   void end_writing();
-  /// The time within which the replica must say the next thing.
-  void expect_within(Duration timeout, FailureCause otherwise);
+  /// The time within which the replica must say the next thing; its passing is counted in `counter`.
+  void expect_within(Duration timeout, FailureCause otherwise, Counter& counter);
   /// The exchange is over. Keeps the connection for another one if it can carry one, else closes it.
   void finish(bool is_request_complete);
   /// The exchange is abandoned: closes.
@@ -76,6 +77,7 @@ class ReplicaConnection final : public Connection,
   Lease* lease_ = nullptr;
   Duration silence_allowed_ = kForever;
   FailureCause silence_means_ = FailureCause::kHeadTimeout;
+  Counter* silence_counter_ = nullptr;
   State state_ = State::kConnecting;
   bool is_reused_ = false;
   bool has_answered_ = false;

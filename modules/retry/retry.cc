@@ -124,7 +124,7 @@ class Retry final : public Module {
   }
   // How many exchanges of this worker may be in retries at once.
   [[nodiscard]] std::uint32_t budget(const PoolFacts& pool) const noexcept {
-    std::uint64_t live = 0;
+    std::uint64_t live = 1;  // the one that asks has been counted out with its failed attempt
     for (const Replica& replica : pool.replicas) {
       live += replica.vitals->share(worker_.worker()).in_flight.load(std::memory_order_relaxed);
     }
