@@ -1,65 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/headers.h"
 
-#include <algorithm>
-#include <array>
 #include <cstring>
+
+#include "daemon/http/field_names.h"
 
 namespace limpet {
 
 namespace {
 
-constexpr std::array<std::string_view, static_cast<std::size_t>(FieldName::kCount)> kSpellings = {
-    "",
-    "accept",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "limpet-affinity",
-    "location",
-    "mcp-method",
-    "mcp-name",
-    "mcp-protocol-version",
-    "mcp-session-id",
-    "origin",
-    "proxy-connection",
-    "referer",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "te",
-    "traceparent",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-    "arr-disable-session-affinity",
-    "http2-settings",
-    "sec-websocket-key",
-    "sec-websocket-accept",
-    "limpet-incarnation",
-};
-
 // A name of known length against one spelling: a few wide compares, no call.
 template <FieldName kName>
 [[nodiscard]] inline bool is(const char* name) noexcept {
-  constexpr std::string_view kText = kSpellings[static_cast<std::size_t>(kName)];
+  constexpr std::string_view kText = kFieldSpellings[static_cast<std::size_t>(kName)];
   return std::memcmp(name, kText.data(), kText.size()) == 0;
 }
 
@@ -74,7 +27,7 @@ template <FieldName... kNames>
 }  // namespace
 
 std::string_view spelling(FieldName name) noexcept {
-  return kSpellings[static_cast<std::size_t>(name)];
+  return kFieldSpellings[static_cast<std::size_t>(name)];
 }
 
 FieldName known_name(std::string_view lower_case) noexcept {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/limpetctl/command.h"
 
-#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -150,16 +149,15 @@ ParsedCommand parse_command(int argc, const char* const* argv) {
   app.fallthrough();  // --json and --socket may stand behind the verb
   for (CLI::App* verb : app.get_subcommands({}))
     verb->fallthrough();
-  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
-  const auto is_named = [&](const CLI::App* verb) { return verb->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), is_named)) {
-    std::cerr << "limpetctl: unknown verb \"" << argv[1] << "\"\nRun with --help for the verbs.\n";
-    return {std::nullopt, 2};
-  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool is_wrong = error.get_exit_code() != 0;
+    // A word that is no verb is left over, and the missing verb is what is complained of: the word says more.
+    if (is_wrong && !app.remaining().empty()) {
+      std::cerr << "limpetctl: unknown verb \"" << app.remaining().front() << "\"\nRun with --help for the verbs.\n";
+      return {std::nullopt, 2};
+    }
     static_cast<void>(app.exit(error, std::cout, std::cerr));
     return {std::nullopt, is_wrong ? 2 : 0};
   }
