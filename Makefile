@@ -21,10 +21,10 @@ space := $(empty) $(empty)
 ##@ Settings, given as NAME=VALUE
 ## SAN=address,undefined  build with these sanitizers (or SAN=thread) into build/address-undefined/ (build/thread/)
 SAN ?=
-## LTO=1                  optimise across files when linking
-LTO ?= 0
-## HARDEN=0               without the standard library's own bounds checks
-HARDEN ?= 1
+## LTO=0                  without optimising limpetd across files when it is linked
+LTO ?= 1
+## HARDEN=1               with the standard library's own bounds checks (the SAN builds have them)
+HARDEN ?= 0
 ## WERROR=1               warnings are errors
 WERROR ?= 0
 ## DESTDIR=, PREFIX=      where `make install` puts things (PREFIX default: /usr/local)
@@ -60,8 +60,10 @@ ifeq ($(SAN),)
   ifeq ($(HARDEN),1)
     mode_flags += -D_GLIBCXX_ASSERTIONS
   endif
+  mode_flags += -fno-plt -fno-semantic-interposition
+  # Objects hold both forms: limpetd is optimised across files, the tests are linked quickly.
   ifeq ($(LTO),1)
-    mode_flags += -flto=auto
+    mode_flags += -flto=auto $(if $(IS_CLANG),,-ffat-lto-objects)
   endif
   mode_links := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 else
@@ -107,7 +109,7 @@ $(OUT)/unit_tests: $(unit_objects)
 $(OUT)/limpetd $(OUT)/limpetctl $(OUT)/unit_tests:
 	@mkdir -p $(@D)
 	@echo "  link  $@"
-	@$(CXX) $(LINKS) -o $@ $(filter %.o,$^) $(LIB_LINKS)
+	@$(CXX) $(LINKS) $(if $(filter %/limpetd,$@),,-fno-lto) -o $@ $(filter %.o,$^) $(LIB_LINKS)
 
 # Rewritten only when the flags change, so that every object follows them. Errors for warnings make no other object.
 flags_file := $(OBJ)/flags
@@ -170,13 +172,15 @@ FUZZ_CXX ?= $(firstword $(shell command -v clang++-14 clang++) clang++-14)
 fuzz_obj     := build/fuzz/obj
 fuzz_names   := $(patsubst %_fuzz.cc,%,$(notdir $(fuzz_src)))
 fuzz_library := $(patsubst %.cc,$(fuzz_obj)/%.o,$(filter-out daemon/main.cc,$(daemon_src)) $(module_src))
-FUZZ_FLAGS = -std=c++20 -I. -pthread -O1 -g -DLIMPET_DEBUG -fno-omit-frame-pointer $(LIB_FLAGS) \
-  -fsanitize=address,undefined -fno-sanitize-recover=undefined
-# The oracle of the HTTP/1 fuzzer, where it is installed.
-LLHTTP = $(call once,LLHTTP,$(shell pkg-config --libs libllhttp 2>/dev/null))
+# The oracle of the differential fuzzer: another reader of HTTP/1, as sources in a Debian package. It is unpacked here,
+# since installing it would bring a Node of Debian's along.
+oracle         := build/fuzz/llhttp/usr/share
+oracle_objects := $(addprefix $(fuzz_obj)/llhttp/,api.o http.o llhttp.o)
+FUZZ_FLAGS = -std=c++20 -I. -isystem $(oracle)/include -pthread -O1 -g -DLIMPET_DEBUG -fno-omit-frame-pointer \
+  $(LIB_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .PHONY: fuzz
-fuzz: deps-present $(addprefix build/fuzz/,$(addsuffix _fuzz,$(fuzz_names))) ## every fuzzer for SECONDS=60; ONLY=name for one of them
+fuzz: deps-present $(addprefix build/fuzz/,$(addsuffix _fuzz,$(if $(ONLY),$(filter $(ONLY),$(fuzz_names)),$(fuzz_names)))) ## every fuzzer for SECONDS=60; ONLY=name for one of them
 	@SECONDS_EACH='$(SECONDS)' ONLY='$(ONLY)' tests/fuzz.sh $(fuzz_names)
 
 $(fuzz_obj)/%.o: %.cc | $(flags_file)
@@ -186,7 +190,20 @@ $(fuzz_obj)/%.o: %.cc | $(flags_file)
 
 build/fuzz/%_fuzz: $(fuzz_obj)/tests/fuzz/%_fuzz.o $(fuzz_library)
 	@echo "  link  $@"
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -Wl,--as-needed -o $@ $^ $(LIB_LINKS) $(LLHTTP)
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer -Wl,--as-needed -o $@ $^ $(LIB_LINKS)
+
+build/fuzz/http1_differential_fuzz: $(oracle_objects)
+$(fuzz_obj)/tests/fuzz/http1_differential_fuzz.o $(oracle_objects): | $(oracle)/llhttp/llhttp.c
+
+$(fuzz_obj)/llhttp/%.o:
+	@mkdir -p $(@D)
+	@$(FUZZ_CXX) -x c -isystem $(oracle)/include -I$(oracle)/include/llhttp -O1 -g -fsanitize=address -c -o $@ $(oracle)/llhttp/$*.c
+
+$(oracle)/llhttp/llhttp.c: | deps-present
+	@mkdir -p build/fuzz/llhttp
+	@echo "  deb   node-llhttp"
+	@cd build/fuzz && apt-get download -qq node-llhttp 2>download.log || { cat download.log; exit 1; }
+	@cd build/fuzz && dpkg -x node-llhttp_*.deb llhttp && rm -f node-llhttp_*.deb download.log
 
 ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
 -include $(patsubst %.o,%.d,$(fuzz_library)) $(patsubst %.cc,$(fuzz_obj)/%.d,$(fuzz_src))

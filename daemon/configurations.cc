@@ -67,6 +67,7 @@ Candidate Configurations::read(const DiscoveryFiles* in_force) const {
                                            : Config::from_text(origin_.text, origin_.file),
                       {},
                       {},
+                      nullptr,
                       nullptr};
   candidate.places = discovery_places(candidate.config.model(), origin_.file);
   for (const DiscoveryPlace& place : candidate.places)

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/base/line_writer.h"
 #include "daemon/config/load.h"
 #include "daemon/discovery_file.h"
 #include "daemon/module/module.h"
@@ -25,11 +26,13 @@ struct ConfigOrigin {
 };
 
 /// A configuration on its way. A null snapshot: not built yet, or refused, and `config` says why.
+/// Owns: what was opened for it; a refused one takes that along.
 struct Candidate {
   Config config;
   std::vector<DiscoveryPlace> places;
   Discovered lists;
   std::shared_ptr<const Snapshot> snapshot;
+  std::unique_ptr<LineWriter> access_log;  ///< null: off, or the one in force does
 };
 
 /// All configurations of this process, one after the other.

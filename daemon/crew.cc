@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/crew.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/signals.h"
 
 namespace limpet {
+
+namespace {
+
+// Descriptors for everything that is no client and no replica.
+constexpr std::uint64_t kDescriptorsOfOurOwn = 128;
+// With fewer descriptors than that it serves a few clients all the same, as long as they last.
+constexpr std::uint64_t kClientsAtLeast = 16;
+
+}  // namespace
+
+std::uint64_t clients_for(std::uint64_t descriptors) noexcept {
+  const std::uint64_t own = std::min(descriptors, kDescriptorsOfOurOwn);
+  return std::max((descriptors - own) / 2, kClientsAtLeast);
+}
 
 void Crew::start(const CrewPlan& plan) {
   const SignalsBlocked blocked;

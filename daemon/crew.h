@@ -16,6 +16,11 @@
 
 namespace limpet {
 
+/// How many clients a process with so many descriptors may serve at a time: half of what is left
+/// beside those for everything that is neither a client nor a replica, as a client may need one to
+/// a replica.
+[[nodiscard]] std::uint64_t clients_for(std::uint64_t descriptors) noexcept;
+
 /// How many workers and where.
 struct CrewPlan {
   std::size_t workers = 1;

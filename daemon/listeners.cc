@@ -38,11 +38,13 @@ Result<Fd> copy_of(const Fd& descriptor) {
   return copy;
 }
 
-// Clients of a socket in the file system are whoever may reach its folder.
-void open_to_all(const Address& address) {
-  const std::string path = address.unix_path();
-  if (path.empty() || path.front() == '@') return;
-  if (::chmod(path.c_str(), 0666) != 0) return;
+// Clients of a socket in the file system are whoever may reach its folder. It is made so: changing
+// the mode afterwards could meet another file at that path.
+Result<Fd> open_to_all(const Address& address) {
+  const mode_t before = ::umask(0111);
+  Result<Fd> opened = open_listening(address);
+  ::umask(before);
+  return opened;
 }
 
 void remove_file(const Address& address) {
@@ -104,12 +106,13 @@ Status Listeners::open_bind(const BindModel& bind, Open& out) const {
   }
   for (std::size_t i = 0; i < workers_; ++i) {
     const bool is_copy = !is_ip && i > 0;
-    Result<Fd> opened = is_copy ? copy_of(out.waiting.front()) : open_listening(out.address);
+    Result<Fd> opened = is_copy ? copy_of(out.waiting.front())
+                        : is_ip ? open_listening(out.address)
+                                : open_to_all(out.address);
     if (!opened) return opened.error();
     if (is_ip && i == 0) out.address = local_address(opened->number());  // port 0 is chosen once
     out.waiting.push_back(std::move(*opened));
   }
-  if (!is_ip) open_to_all(bind.address);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "daemon/base/fd.h"
 
 namespace limpet {
 
@@ -84,8 +87,16 @@ Status prepare_directory(const std::string& path, const std::string& user) {
 void give_to_user(const std::string& path, const std::string& user) {
   if (!is_root() || user.empty()) return;
   const auto account = find_account(user);
+  if (!account) return;
+  // The folder may be the user's already, who could have put a link to any file here: what the path
+  // names is held, looked at, and given only where it is one of the two kinds that we make.
+  const Fd held(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat facts {};
+  if (!held.is_open() || ::fstat(held.number(), &facts) != 0) return;
+  if (!S_ISSOCK(facts.st_mode) && !S_ISDIR(facts.st_mode)) return;
   // Where it fails the user meets a clear refusal later.
-  if (account && ::chown(path.c_str(), account->user, account->group) != 0) return;
+  const int done = ::fchownat(held.number(), "", account->user, account->group, AT_EMPTY_PATH);
+  if (done != 0) return;
 }
 
 Status drop_privileges(const std::string& user) {

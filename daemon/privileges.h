@@ -18,7 +18,8 @@ namespace limpet {
 /// Errors: a directory that is missing and cannot be made.
 [[nodiscard]] Status prepare_directory(const std::string& path, const std::string& user);
 
-/// Gives the file to `user`, where this process is root.
+/// Gives the socket or directory at `path` to `user`, where this process is root; never what a
+/// symbolic link there leads to, nor a file of another kind.
 void give_to_user(const std::string& path, const std::string& user);
 
 /// Becomes `user` with its groups and without any capability, and forbids to gain any. Does nothing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What changes while the supervisor runs: the configuration, replica files, wishes of operators.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "daemon/base/log.h"
@@ -54,7 +55,7 @@ void Supervisor::reload(Done done) {
   reloaded_at_ = loop_.wall_now();
   Candidate next = configurations_.read(&discovery_);
   if (next.config.is_valid()) listeners_->open(next.config);
-  if (next.config.is_valid()) open_access_log(next.config);
+  if (next.config.is_valid()) open_access_log(next);
   configurations_.build(next);
   if (next.snapshot == nullptr) return refuse(next.config, done);
 
@@ -102,24 +103,29 @@ void Supervisor::report_reload(const std::string& change, const Done& done) {
   if (done) done({true, revision, "changed: " + change});
 }
 
-// A writer that a worker may still hold is kept until the end; reloads that change it are rare.
-void Supervisor::open_access_log(Config& config) {
-  const AccessLogModel& wanted = config.model().access_log;
+void Supervisor::open_access_log(Candidate& candidate) {
+  const AccessLogModel& wanted = candidate.config.model().access_log;
   const bool is_off = wanted.format == AccessLogFormat::kOff;
-  const bool is_open = !access_logs_.empty() && wanted.path == access_log_model_.path;
+  const bool is_open = access_log_ != nullptr && wanted.path == access_log_path_;
   if (is_off || is_open) return;
   const SignalsBlocked blocked;  // the writer is a thread
   auto opened = LineWriter::open(wanted.path, workers_);
   if (!opened) {
-    return config.root().table("access_log").mistake("path", "path: " + opened.error().text);
+    return candidate.config.root()
+        .table("access_log")
+        .mistake("path", "path: " + opened.error().text);
   }
-  access_logs_.push_back(std::move(*opened));
-  access_log_model_.path = wanted.path;
+  candidate.access_log = std::move(*opened);
 }
 
 void Supervisor::take_up(Candidate candidate, std::function<void()> adopted) {
-  const bool is_off = candidate.config.model().access_log.format == AccessLogFormat::kOff;
-  access_log_ = is_off || access_logs_.empty() ? nullptr : access_logs_.back().get();
+  const AccessLogModel& wanted = candidate.config.model().access_log;
+  if (wanted.format == AccessLogFormat::kOff) access_log_ = nullptr;
+  if (candidate.access_log != nullptr) {
+    access_log_ = candidate.access_log.get();
+    access_log_path_ = wanted.path;
+    access_logs_.push_back(std::move(candidate.access_log));
+  }
   std::vector<DiscoveryPlace> places = candidate.places;
   configurations_.take_up(std::move(candidate));
   discovery_.adopt(std::move(places), configurations_.lists());
@@ -128,12 +134,28 @@ void Supervisor::take_up(Candidate candidate, std::function<void()> adopted) {
 
 // Gives the snapshot in force to the workers and to the prober.
 void Supervisor::hand_out(std::function<void()> adopted) {
+  const LineWriter* newest = access_logs_.empty() ? nullptr : access_logs_.back().get();
   crew_.adopt(configurations_.snapshot(), listeners_->commit(configurations_.model()), access_log_,
-              [this, adopted = std::move(adopted)] {
+              [this, newest, in_use = access_log_, adopted = std::move(adopted)] {
                 adopted_at_ = loop_.wall_now();
+                retire_access_logs(newest, in_use);
                 adopted();
               });
   prober_.adopt(configurations_.snapshot());
+}
+
+// All workers write to `in_use` now, or to none: what was opened before, up to `newest`, has nobody
+// any more. What was opened since belongs to a configuration that is still on its way to them.
+void Supervisor::retire_access_logs(const LineWriter* newest, const LineWriter* in_use) {
+  const auto last = std::find_if(access_logs_.begin(), access_logs_.end(),
+                                 [newest](const auto& log) { return log.get() == newest; });
+  if (last == access_logs_.end()) return;
+  const auto end = std::next(last);
+  const auto retired = std::stable_partition(
+      access_logs_.begin(), end, [in_use](const auto& log) { return log.get() == in_use; });
+  for (auto log = retired; log != end; ++log)
+    lines_dropped_ += (*log)->dropped();
+  access_logs_.erase(retired, end);
 }
 
 bool Supervisor::rebuild(const Discovered& lists, std::string_view why,

@@ -23,8 +23,6 @@ namespace limpet {
 
 namespace {
 
-// Descriptors for everything that is no client and no replica.
-constexpr std::uint64_t kDescriptorsOfOurOwn = 128;
 // What a drain may take beyond its deadline before the process ends anyway.
 constexpr std::chrono::milliseconds kDrainGrace{500};
 // How long readiness waits for the first probe of every replica.
@@ -34,15 +32,6 @@ void configure_log(const DaemonModel& daemon) {
   static_assert(static_cast<int>(LogLevel::kError) == static_cast<int>(log::Level::kError));
   log::configure(static_cast<log::Level>(daemon.log_level),
                  daemon.log_format == LogFormat::kJson ? log::Format::kJson : log::Format::kText);
-}
-
-// Each client connection may need one to a replica.
-std::uint64_t connections_max(const Model& model, std::uint64_t descriptors) {
-  if (model.limits.connections) return *model.limits.connections;
-  const std::uint64_t left = descriptors > 2 * kDescriptorsOfOurOwn
-                                 ? descriptors - kDescriptorsOfOurOwn
-                                 : kDescriptorsOfOurOwn;
-  return left / 2;
 }
 
 bool has_unproven(const Snapshot& snapshot) {
@@ -97,7 +86,7 @@ bool Supervisor::begin() {
   configure_log(first.config.model().daemon);
   if (first.config.is_valid()) open_sockets(first.config);
   if (first.config.is_valid()) become_user(first.config);
-  if (first.config.is_valid()) open_access_log(first.config);
+  if (first.config.is_valid()) open_access_log(first);
   configurations_.build(first);
   if (first.snapshot == nullptr) {
     std::fputs(first.config.mistakes().render().c_str(), stderr);
@@ -125,7 +114,7 @@ void Supervisor::watch_signals() {
   watch(SIGUSR1, [this] {
     if (access_log_ == nullptr) return;
     access_log_->reopen();
-    log::info("the access log is opened again", {{"path", access_log_model_.path}});
+    log::info("the access log is opened again", {{"path", access_log_path_}});
   });
 }
 
@@ -184,7 +173,8 @@ void Supervisor::become_user(Config& config) {
 void Supervisor::start_crew(const Model& model) {
   CrewPlan plan;
   plan.workers = workers_;
-  plan.connections_max = connections_max(model, raise_descriptor_limit());
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  plan.connections_max = model.limits.connections.value_or(clients_for(descriptors));
   // Fewer cores than workers: the kernel places them better than a fixed order would.
   const std::vector<int> cores = allowed_cores();
   if (model.daemon.pin && plan.workers <= cores.size()) plan.cores = cores;
@@ -288,6 +278,7 @@ control::ProcessFacts Supervisor::facts() const {
   facts.reloaded_at = reloaded_at_;
   facts.is_last_reload_good = is_last_reload_good_;
   facts.reloads_failed = reloads_failed_;
+  facts.access_log_dropped = lines_dropped_;
   for (const auto& writer : access_logs_)
     facts.access_log_dropped += writer->dropped();
   facts.workers = crew_.facts();

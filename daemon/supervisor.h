@@ -87,7 +87,8 @@ class Supervisor final : public control::Process, private Timer::Owner {
   [[nodiscard]] std::string status_line() const;
 
   // reload.cc: what changes
-  void open_access_log(Config& config);
+  void open_access_log(Candidate& candidate);
+  void retire_access_logs(const LineWriter* newest, const LineWriter* in_use);
   void take_up(Candidate candidate, std::function<void()> adopted);
   void hand_out(std::function<void()> adopted);
   void refuse(const Config& config, const Done& done);
@@ -102,9 +103,10 @@ class Supervisor final : public control::Process, private Timer::Owner {
   std::size_t workers_ = 1;
   Configurations configurations_;
   std::vector<std::unique_ptr<LineWriter>>
-      access_logs_;  ///< the last is in use; workers may hold others
-  LineWriter* access_log_ = nullptr;
-  AccessLogModel access_log_model_;
+      access_logs_;                   ///< that in use, and those workers may hold
+  LineWriter* access_log_ = nullptr;  ///< in use; null: off
+  std::string access_log_path_;
+  std::uint64_t lines_dropped_ = 0;  ///< by those that are retired
   std::unique_ptr<Listeners> listeners_;
   Crew crew_;
   Prober prober_;

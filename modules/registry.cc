@@ -16,7 +16,7 @@
 namespace limpet {
 
 std::span<const ModuleKind> built_in_modules() noexcept {
-  static const std::array kinds = {kRequestId, kHeaders, kAffinity, kBalance,   kHealth,
+  static const std::array kinds = {kRequestId, kHeaders, kAffinity,  kBalance, kHealth,
                                    kRetry,     kMetrics, kAccessLog, kGreeting};
   return kinds;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs fuzzers one after another: tests/fuzz.sh NAME...   SECONDS_EACH (60) each, ONLY=NAME for one.
-# Seeds come from tests/fuzz/seeds/NAME/, what is found is kept in build/fuzz/corpus/NAME/. A crash is shown and ends in failure.
+# Seeds come from tests/fuzz/seeds/NAME/ or NAME_fuzz/, what is found is kept in build/fuzz/corpus/NAME/. A crash is shown and ends in failure.
 set -u
 
 seconds=${SECONDS_EACH:-60}
@@ -14,8 +14,10 @@ for name in "$@"; do
   crashes=build/fuzz/crashes/$name
   mkdir -p "$corpus" "$crashes"
   rm -f "$crashes"/*
-  seeds=tests/fuzz/seeds/$name
-  [ -d "$seeds" ] || seeds=''
+  seeds=''
+  for folder in "tests/fuzz/seeds/$name" "tests/fuzz/seeds/${name}_fuzz"; do
+    if [ -d "$folder" ]; then seeds="$seeds $folder"; fi
+  done
   dictionary=tests/fuzz/$name.dict
   [ -f "$dictionary" ] || dictionary=''
   echo "== $name, $seconds s"

@@ -26,13 +26,16 @@ class Arena {
   ~Arena() { release_extra(); }
 
   /// Memory of `bytes`, aligned for any object.
-  [[nodiscard]] void* allocate(std::size_t bytes) {
+  [[gnu::always_inline]] [[nodiscard]] void* allocate(std::size_t bytes) {
     const std::size_t rounded = (bytes + 7) & ~std::size_t{7};
-    if (static_cast<std::size_t>(end_ - next_) < rounded) return allocate_extra(rounded);
+    if (static_cast<std::size_t>(end_ - next_) < rounded) [[unlikely]]
+      return allocate_extra(rounded);
     return std::exchange(next_, next_ + rounded);
   }
   /// Memory for characters; not aligned, so texts pack tightly when allocated in a row.
-  [[nodiscard]] char* allocate_text(std::size_t bytes) { return static_cast<char*>(allocate(bytes)); }
+  [[nodiscard]] char* allocate_text(std::size_t bytes) {
+    return static_cast<char*>(allocate(bytes));
+  }
 
   /// A copy of `text` that lives as long as the arena.
   [[nodiscard]] std::string_view copy(std::string_view text) {
@@ -47,9 +50,12 @@ class Arena {
     const std::size_t total = (std::string_view(parts).size() + ... + 0);
     char* place = allocate_text(total);
     char* at = place;
-    ((std::memcpy(at, std::string_view(parts).data(), std::string_view(parts).size()),
-      at += std::string_view(parts).size()),
-     ...);
+    const auto put = [&at](std::string_view part) {
+      if (part.empty()) return;  // an empty view may point nowhere, which memcpy must not be given
+      std::memcpy(at, part.data(), part.size());
+      at += part.size();
+    };
+    (put(parts), ...);
     return {place, total};
   }
 
@@ -66,6 +72,13 @@ class Arena {
     return new (allocate(sizeof(T) * count)) T[count];
   }
 
+  /// Bytes that can be handed out without taking more memory.
+  [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(end_ - next_); }
+  /// Forgets what was handed out from `from` on, in whose block everything since was: the caller
+  /// asked for room() before.
+  void take_back(char* from) noexcept {
+    next_ = from + (-reinterpret_cast<std::uintptr_t>(from) & 7);
+  }
   /// Forgets everything handed out.
   void reset() noexcept {
     release_extra();

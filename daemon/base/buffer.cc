@@ -2,8 +2,9 @@
 #include "daemon/base/buffer.h"
 
 #include <array>
+#include <cstdint>
 #include <new>
-#include <vector>
+#include <utility>
 
 namespace limpet {
 
@@ -14,73 +15,93 @@ constexpr std::size_t class_bytes(std::size_t index) {
 }
 
 // What one thread keeps of each size: about 1 MiB a class at the most.
-constexpr std::array<std::size_t, BlockCache::kClasses> kKept = {256, 128, 64, 8, 2, 1};
+constexpr std::array<std::uint32_t, BlockCache::kClasses> kKept = {256, 128, 64, 8, 2, 1};
 
-struct Spares {
-  Spares() {
-    for (std::size_t i = 0; i < kKept.size(); ++i) blocks[i].reserve(kKept[i]);
-  }
-  Spares(const Spares&) = delete;
-  Spares& operator=(const Spares&) = delete;
-  ~Spares() {
-    for (auto& row : blocks) {
-      for (char* block : row) ::operator delete(block);
-    }
-  }
-  std::array<std::vector<char*>, BlockCache::kClasses> blocks;
-  std::size_t in_use = 0;
+// A spare block holds the pointer to the next one.
+struct Spare {
+  Spare* next;
 };
 
-Spares& spares() {
-  thread_local Spares mine;
-  return mine;
+// Without a constructor, so that reaching it costs no question whether it was constructed.
+struct Spares {
+  std::array<Spare*, BlockCache::kClasses> blocks;
+  std::array<std::uint32_t, BlockCache::kClasses> counts;
+  std::size_t in_use;
+  bool is_over;  // the thread is ending: nothing is kept any more
+};
+constinit thread_local Spares mine{};
+
+// Frees a thread's spares when it ends.
+struct Cleaner {
+  Cleaner() = default;
+  Cleaner(const Cleaner&) = delete;
+  Cleaner& operator=(const Cleaner&) = delete;
+  ~Cleaner() {
+    mine.is_over = true;
+    for (Spare*& row : mine.blocks) {
+      while (row != nullptr)
+        ::operator delete(std::exchange(row, row->next));
+    }
+  }
+  void stand_by() const noexcept {}
+};
+
+char* take_fresh(std::size_t bytes) {
+  thread_local const Cleaner cleaner;
+  cleaner.stand_by();
+  return static_cast<char*>(::operator new(bytes));
 }
 
 std::size_t class_of(std::size_t bytes) {
   std::size_t index = 0;
-  while (index < BlockCache::kClasses && class_bytes(index) < bytes) ++index;
+  while (index < BlockCache::kClasses && class_bytes(index) < bytes)
+    ++index;
   return index;
 }
 
 }  // namespace
 
 char* BlockCache::take(std::size_t& bytes) {
-  Spares& mine = spares();
   const std::size_t index = class_of(bytes);
   if (index < kClasses) bytes = class_bytes(index);
   mine.in_use += bytes;
-  if (index < kClasses && !mine.blocks[index].empty()) {
-    char* block = mine.blocks[index].back();
-    mine.blocks[index].pop_back();
-    return block;
-  }
-  return static_cast<char*>(::operator new(bytes));
+  if (index == kClasses || mine.blocks[index] == nullptr) [[unlikely]]
+    return take_fresh(bytes);
+  Spare* const block = mine.blocks[index];
+  mine.blocks[index] = block->next;
+  --mine.counts[index];
+  return reinterpret_cast<char*>(block);
 }
 
 void BlockCache::give(char* block, std::size_t bytes) noexcept {
-  Spares& mine = spares();
   mine.in_use -= bytes;
   const std::size_t index = class_of(bytes);
-  if (index < kClasses && mine.blocks[index].size() < kKept[index]) {
-    mine.blocks[index].push_back(block);
+  if (index == kClasses || mine.counts[index] == kKept[index] || mine.is_over) [[unlikely]] {
+    ::operator delete(block);
     return;
   }
-  ::operator delete(block);
+  mine.blocks[index] = new (block) Spare{mine.blocks[index]};
+  ++mine.counts[index];
 }
 
-std::size_t BlockCache::bytes_in_use() noexcept { return spares().in_use; }
+std::size_t BlockCache::bytes_in_use() noexcept { return mine.in_use; }
 
 void Buffer::grow(std::size_t bytes) {
+  if (data_ == nullptr) {
+    data_ = BlockCache::take(bytes);
+    capacity_ = static_cast<std::uint32_t>(bytes);
+    return;
+  }
   const std::size_t held = size();
   // Space freed at the front is used before more is taken.
-  if (data_ != nullptr && capacity_ >= held + bytes && begin_ >= capacity_ / 2) {
+  if (capacity_ >= held + bytes && begin_ >= capacity_ / 2) {
     std::memmove(data_, data_ + begin_, held);
   } else {
     std::size_t wanted = held + bytes;
-    if (data_ != nullptr && wanted < std::size_t{capacity_} * 2) wanted = std::size_t{capacity_} * 2;
+    if (wanted < std::size_t{capacity_} * 2) wanted = std::size_t{capacity_} * 2;
     char* bigger = BlockCache::take(wanted);
     if (held > 0) std::memcpy(bigger, data_ + begin_, held);
-    if (data_ != nullptr) BlockCache::give(data_, capacity_);
+    BlockCache::give(data_, capacity_);
     data_ = bigger;
     capacity_ = static_cast<std::uint32_t>(wanted);
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Buffer: bytes waiting to be sent or parsed, in one piece. It holds memory only while it holds bytes: an idle
-// connection costs two words. Its memory comes from a cache per thread, so that the block used last, warm, is used next.
-// Bodies normally never come here: they go from one socket's read straight to the other's write (net/transport.h).
+// Buffer: bytes waiting to be sent or parsed, in one piece. It holds memory only while it holds
+// bytes: an idle connection costs two words. Its memory comes from a cache per thread, so that the
+// block used last, warm, is used next. Bodies normally never come here: they go from one socket's
+// read straight to the other's write (net/transport.h).
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace limpet {
 class BlockCache {
  public:
   static constexpr std::size_t kClasses = 6;
-  static constexpr std::size_t kSmallestBytes = 1024;  ///< then four times as much each: 1 KiB … 1 MiB
+  static constexpr std::size_t kSmallestBytes =
+      1024;  ///< then four times as much each: 1 KiB … 1 MiB
 
   /// A block of at least `bytes`; `bytes` becomes its true size.
   [[nodiscard]] static char* take(std::size_t& bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// CHECK and DCHECK: invariants that only a fault of our own can break. Never for bytes from the network
-// or for what an operator wrote; those are answered, not asserted.
+// CHECK and DCHECK: invariants that only a fault of our own can break. Never for bytes from the
+// network or for what an operator wrote; those are answered, not asserted.
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +14,7 @@ namespace limpet::internal {
 }  // namespace limpet::internal
 
 /// Ends the process when an invariant is broken; always compiled in.
-#define CHECK_THAT(expression) \
+#define CHECK_THAT(expression)         \
   ((expression) ? static_cast<void>(0) \
                 : ::limpet::internal::check_failed(#expression, __FILE__, __LINE__))
 

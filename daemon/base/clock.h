@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Clock: the two kinds of time. Instant is monotonic and measures; WallSeconds is the calendar's and goes
-// into tokens and logs. The loop reads the monotonic clock once per turn (event/loop.h); tests pass their own.
+// Clock: the two kinds of time. Instant is monotonic and measures; WallSeconds is the calendar's
+// and goes into tokens and logs. The loop reads the monotonic clock once per turn (event/loop.h);
+// tests pass their own.
 
 #include <chrono>
 #include <cstdint>

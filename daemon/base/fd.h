@@ -2,9 +2,9 @@
 #pragma once
 // Fd: an owned file descriptor. It knows nothing of what is behind the number.
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace limpet {
 

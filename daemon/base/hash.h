@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Hashes: one stable hash (XXH3), the same on every machine and release, for rendezvous placement and table keys. Not
-// for anything an attacker must not foresee; tokens have their own authenticated encryption.
+// Hashes: one stable hash (XXH3), the same on every machine and release, for rendezvous placement
+// and table keys. Not for anything an attacker must not foresee; tokens have their own
+// authenticated encryption.
 
 #include <cstdint>
 #include <string_view>

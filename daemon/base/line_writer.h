@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// LineWriter: lines to a file, standard output or syslog, written by a thread of its own, so that a full disk or a pipe nobody
-// reads never delays a request: what does not fit the bounded ring is dropped and counted. Neighbour: modules/access_log.
+// LineWriter: lines to a file, standard output or syslog, written by a thread of its own, so that a
+// full disk or a pipe nobody reads never delays a request: what does not fit the bounded ring is
+// dropped and counted. Neighbour: modules/access_log.
 
 #include <atomic>
 #include <cstdint>
@@ -20,11 +21,12 @@ class LineWriter {
   static constexpr std::size_t kRingBytes = 1 << 20;  ///< per worker
 
   /// `path` is "stdout", "stderr", "syslog" or a file. `workers` is how many appenders there are.
-  [[nodiscard]] static Result<std::unique_ptr<LineWriter>> open(const std::string& path, std::size_t workers);
+  [[nodiscard]] static Result<std::unique_ptr<LineWriter>> open(const std::string& path,
+                                                                std::size_t workers);
   virtual ~LineWriter() = default;
 
-  /// Queues one line (with its newline) of worker `worker`; false and a count where the ring is full.
-  /// Cost: one copy; no system call but a wake-up when the writer sleeps.
+  /// Queues one line (with its newline) of worker `worker`; false and a count where the ring is
+  /// full. Cost: one copy; no system call but a wake-up when the writer sleeps.
   virtual bool append(std::size_t worker, std::string_view line) noexcept = 0;
   /// Closes and opens the file again, after rotation (SIGUSR1).
   virtual void reopen() = 0;

@@ -38,7 +38,8 @@ class List {
   List(const List&) = delete;
   List& operator=(const List&) = delete;
   ~List() {
-    while (!is_empty()) head_.next_->unlink();
+    while (!is_empty())
+      head_.next_->unlink();
     head_.before_ = head_.next_ = nullptr;
   }
 
@@ -46,8 +47,12 @@ class List {
   void push_front(T& member) noexcept { insert(head_, member); }
   void push_back(T& member) noexcept { insert(*head_.before_, member); }
   /// The first member, or null.
-  [[nodiscard]] T* front() const noexcept { return is_empty() ? nullptr : static_cast<T*>(head_.next_); }
-  [[nodiscard]] T* back() const noexcept { return is_empty() ? nullptr : static_cast<T*>(head_.before_); }
+  [[nodiscard]] T* front() const noexcept {
+    return is_empty() ? nullptr : static_cast<T*>(head_.next_);
+  }
+  [[nodiscard]] T* back() const noexcept {
+    return is_empty() ? nullptr : static_cast<T*>(head_.before_);
+  }
   /// The member behind `member`, or null at the end.
   [[nodiscard]] T* after(const T& member) const noexcept {
     Node* next = static_cast<const Node&>(member).next_;

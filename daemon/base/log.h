@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Log: the daemon's own messages to its operator, to standard error, as text or JSON. Each says what, where, what was
-// expected, what to do. Not the access log (base/line_writer.h, modules/access_log).
+// Log: the daemon's own messages to its operator, to standard error, as text or JSON. Each says
+// what, where, what was expected, what to do. Not the access log (base/line_writer.h,
+// modules/access_log).
 
 #include <initializer_list>
 #include <string>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Random: fast numbers for choices (xoshiro256**), one generator a worker, seedable in tests. Never for keys or nonces.
-
-#include <sys/random.h>
+// Random: fast numbers for choices (xoshiro256**), one generator a worker, seedable in tests. Never
+// for keys or nonces.
 
 #include <array>
 #include <cstdint>
+
+#include <sys/random.h>
 
 namespace limpet {
 
@@ -24,7 +25,8 @@ class Random {
   /// Seeded by the kernel.
   [[nodiscard]] static Random from_kernel() noexcept {
     std::uint64_t seed = 0x5eed;
-    if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) seed ^= reinterpret_cast<std::uintptr_t>(&seed);
+    if (::getrandom(&seed, sizeof seed, 0) != sizeof seed)
+      seed ^= reinterpret_cast<std::uintptr_t>(&seed);
     return Random(seed);
   }
 

@@ -56,7 +56,8 @@ std::string escaped(std::string_view s) {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     next[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
@@ -77,7 +78,8 @@ char* base64url_to(char* out, std::string_view bytes) noexcept {
   unsigned held = 0;
   for (const char c : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6) *out++ = kAlphabet[bits >> (held - 6) & 63];
+    for (held += 8; held >= 6; held -= 6)
+      *out++ = kAlphabet[bits >> (held - 6) & 63];
   }
   if (held > 0) *out++ = kAlphabet[bits << (6 - held) & 63];
   return out;
@@ -90,7 +92,8 @@ std::string base64url(std::string_view bytes) {
 }
 
 std::optional<std::string> from_base64(std::string_view s) {
-  while (!s.empty() && s.back() == '=') s.remove_suffix(1);
+  while (!s.empty() && s.back() == '=')
+    s.remove_suffix(1);
   if (s.size() % 4 == 1) return std::nullopt;
   std::string out;
   out.reserve(s.size() * 3 / 4);

@@ -24,14 +24,17 @@ namespace limpet::text {
   }
   return true;
 }
-[[nodiscard]] constexpr bool starts_with_ignoring_case(std::string_view whole, std::string_view start) noexcept {
+[[nodiscard]] constexpr bool starts_with_ignoring_case(std::string_view whole,
+                                                       std::string_view start) noexcept {
   return whole.size() >= start.size() && equals_ignoring_case(whole.substr(0, start.size()), start);
 }
 
 /// Without spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3).
 [[nodiscard]] constexpr std::string_view trim(std::string_view s) noexcept {
-  while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
-  while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
+  while (!s.empty() && is_space(s.front()))
+    s.remove_prefix(1);
+  while (!s.empty() && is_space(s.back()))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -53,8 +56,9 @@ namespace limpet::text {
 }
 
 [[nodiscard]] std::string to_lower(std::string_view s);
-/// `s` with quotes, backslashes, controls and bytes above 0x7e escaped, for JSON strings and logs, without the
-/// surrounding quotes. Invalid or non-ASCII bytes become \u00XX, so that one byte never hides another.
+/// `s` with quotes, backslashes, controls and bytes above 0x7e escaped, for JSON strings and logs,
+/// without the surrounding quotes. Invalid or non-ASCII bytes become \u00XX, so that one byte never
+/// hides another.
 void append_escaped(std::string& out, std::string_view s);
 [[nodiscard]] std::string escaped(std::string_view s);
 /// The candidate nearest to `word` by edit distance, or empty when none is near.
@@ -80,12 +84,14 @@ std::string_view nearest(std::string_view word, const Candidates& candidates) {
 
 /// Base64url without padding (RFC 4648 section 5).
 [[nodiscard]] std::string base64url(std::string_view bytes);
-/// Writes the base64url of `bytes` to `out`, which has room for encoded_length(bytes.size()); returns the end.
+/// Writes the base64url of `bytes` to `out`, which has room for encoded_length(bytes.size());
+/// returns the end.
 char* base64url_to(char* out, std::string_view bytes) noexcept;
 [[nodiscard]] constexpr std::size_t base64url_length(std::size_t bytes) noexcept {
   return (bytes * 4 + 2) / 3;
 }
-/// The bytes behind base64url (or plain base64, with or without padding) text, or nothing where it is malformed.
+/// The bytes behind base64url (or plain base64, with or without padding) text, or nothing where it
+/// is malformed.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view s);
 
 }  // namespace limpet::text

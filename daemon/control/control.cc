@@ -239,7 +239,7 @@ void Control::set_state(const Words& words, const Request& request, const Reply&
     return reply(json(200, {{"replicas", answers}, {"drained", true}}));
   }
   const auto at_most = std::chrono::seconds(std::min(*wait, kWaitSecondsMax));
-  waiters_.push_back({words[2], words[3], process_.now() + at_most, reply});
+  waiters_.push_back({words[2], words[3], process_.now() + at_most, reply, request.is_gone});
 }
 
 // A replica that is not there any more has departed, drained.
@@ -247,6 +247,7 @@ void Control::tick() {
   std::vector<Waiter> waiting;
   waiting.swap(waiters_);
   for (Waiter& waiter : waiting) {
+    if (waiter.is_gone && waiter.is_gone()) continue;
     const Found found = find_replica(*process_.snapshot(), waiter.pool, waiter.id);
     const Json answers = replica_answers(found, process_);
     const bool is_drained = has_nothing_left(answers);

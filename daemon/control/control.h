@@ -4,6 +4,8 @@
 // the daemon's own user and the members of the socket's group. Neighbours: views.h shows,
 // process.h acts.
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,8 @@ class Control {
   void tick();
   /// Removes the socket's file.
   void close();
+  /// How many wait for a replica to be drained.
+  [[nodiscard]] std::size_t waiters() const noexcept { return waiters_.size(); }
 
   void answer(const Request& request, const Reply& reply);
 
@@ -45,6 +49,7 @@ class Control {
     std::string id;
     Instant until;
     Reply reply;
+    std::function<bool()> is_gone;  ///< of the request
   };
   [[nodiscard]] bool may_enter(int descriptor) const;
   void show(const std::vector<std::string>& words, const Request& request, const Reply& reply);

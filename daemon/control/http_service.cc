@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::chrono::seconds kLinger{1};
+constexpr std::chrono::milliseconds kRetryAfter{100};
 
 const CodecLimits& codec_limits() noexcept {
   static const CodecLimits limits{};
@@ -33,27 +34,37 @@ Response refusal(std::uint16_t status, std::string_view reason) {
 
 }  // namespace
 
-/// A listening socket.
-class HttpService::Door final : private Watch::Owner {
+/// A listening socket. Where no descriptor is left it rests for a moment: its watch would tell
+/// again at once of the connection that cannot be had.
+class HttpService::Door final : private Watch::Owner, private Timer::Owner {
  public:
-  Door(HttpService& service, Loop& loop, Fd listening)
-      : service_(service), listening_(std::move(listening)), watch_(*this) {
-    watch_.start(loop, listening_.number(), Watch::Trigger::kLevelRead);
+  Door(HttpService& service, Fd listening)
+      : service_(service), listening_(std::move(listening)), watch_(*this), rest_(*this) {
+    open();
   }
 
  private:
-  void on_ready(Readiness) override { service_.accept_from(listening_.number()); }
+  void open() { watch_.start(service_.loop_, listening_.number(), Watch::Trigger::kLevelRead); }
+  void on_ready(Readiness) override {
+    if (service_.accept_from(listening_.number()) == Queue::kEmpty) return;
+    watch_.stop();
+    rest_.arm(service_.loop_.timers(), monotonic_now() + kRetryAfter);
+  }
+  void on_timer(Timer&) override { open(); }
 
   HttpService& service_;
   Fd listening_;
   Watch watch_;
+  Timer rest_;
 };
 
 /// One connection and the request on it.
 ///
 ///   kReading --request whole--> kHandling --reply--> kWriting --keep-alive--> kReading
-///       |                                               |
-///       +--end, fault of the socket, patience--> kClosed <--rest read-- kLingering
+///       |                             |                 |
+///       +--end, fault of the socket---+                 +--close--> kLingering
+///       |  patience (not kHandling's) v                                  |
+///       +------------------------> kClosed <------------rest read--------+
 class HttpService::Connection final : public Mortal,
                                       private Watch::Owner,
                                       private Timer::Owner,
@@ -90,6 +101,7 @@ class HttpService::Connection final : public Mortal,
   void pump();
   bool parse();
   bool receive();
+  bool wait_with_client();
   bool flush();
   void discard();
   void take(const StreamEvent& event);
@@ -134,6 +146,8 @@ void HttpService::Connection::pump() {
         goes_on = false;
         break;
       case Stage::kHandling:
+        goes_on = wait_with_client();
+        break;
       case Stage::kClosed:
         goes_on = false;
         break;
@@ -192,6 +206,10 @@ bool HttpService::Connection::receive() {
   return got < 0 && errno == EINTR;
 }
 
+// Who hangs up waits for no answer: a wait of hours must not hold a connection that nobody has the
+// other end of. What is sent ahead is kept, within the bounds of a body.
+bool HttpService::Connection::wait_with_client() { return in_.size() < kBodyBytesMax && receive(); }
+
 bool HttpService::Connection::flush() {
   while (!out_.is_empty()) {
     const std::string_view bytes = out_.view();
@@ -221,8 +239,14 @@ void HttpService::Connection::discard() {
 void HttpService::Connection::dispatch() {
   stage_ = Stage::kHandling;
   timer_.disarm();
-  const Request request{
-      head_->method_text, head_->path, head_->query, head_->authority, body_, peer_, fd_.number()};
+  const Request request{head_->method_text,
+                        head_->path,
+                        head_->query,
+                        head_->authority,
+                        body_,
+                        peer_,
+                        fd_.number(),
+                        [link = link_] { return link->connection == nullptr; }};
   ++link_->request;
   const Reply reply = [link = link_, number = link_->request](const Response& response) {
     Connection* connection = link->connection;
@@ -290,15 +314,19 @@ HttpService::HttpService(Loop& loop, Handler handler) : loop_(loop), handler_(st
 HttpService::~HttpService() = default;
 
 void HttpService::listen(Fd listening) {
-  doors_.push_back(std::make_unique<Door>(*this, loop_, std::move(listening)));
+  doors_.push_back(std::make_unique<Door>(*this, std::move(listening)));
 }
 
 // More than kConnectionsMax are closed at once: whoever holds them all is on this machine.
-void HttpService::accept_from(int listening) {
+HttpService::Queue HttpService::accept_from(int listening) {
   while (true) {
     Address peer;
     Fd descriptor = accept_connection(listening, peer);
-    if (!descriptor.is_open()) return;
+    if (!descriptor.is_open()) {
+      const bool is_stuck =
+          errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      return is_stuck ? Queue::kStuck : Queue::kEmpty;
+    }
     if (connections_.size() >= kConnectionsMax) continue;
     connections_.push_back(std::make_unique<Connection>(*this, std::move(descriptor), peer));
   }

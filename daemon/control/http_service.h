@@ -30,6 +30,8 @@ struct Request {
   std::string_view body;
   Address peer;
   int descriptor = -1;  ///< the connection, for its credentials
+  /// Whether the client has hung up since; may be empty. Stays callable after the handler's call.
+  std::function<bool()> is_gone;
 };
 
 /// One answer.
@@ -40,7 +42,8 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> fields;  ///< more of them; names in lower case
 };
 
-/// Gives the answer: at once or later, once. A call after the client went is no harm.
+/// Gives the answer: at once or later, once. A call after the client went is no harm. A client that
+/// closes its half of the connection before the answer has gone.
 /// Thread: main.
 using Reply = std::function<void(Response)>;
 using Handler = std::function<void(const Request&, const Reply&)>;
@@ -69,7 +72,9 @@ class HttpService {
   class Door;
   friend class Connection;
 
-  void accept_from(int listening);
+  /// What a listening socket holds after accepting: nothing, or what there is no descriptor for.
+  enum class Queue : std::uint8_t { kEmpty, kStuck };
+  [[nodiscard]] Queue accept_from(int listening);
   void drop(Connection& connection);
 
   Loop& loop_;

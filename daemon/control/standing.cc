@@ -26,8 +26,7 @@ ReplicaStanding standing_of(const Replica& replica, Instant now, WallSeconds wal
   standing.health = health_of(vitals, now);
   standing.is_up = standing.health == "up" && standing.admin != AdminState::kDown;
   standing.in_flight = vitals.in_flight();
-  const std::uint32_t bucket = session_bucket(wall);
-  standing.sessions = vitals.sessions(bucket - kLiveSessionBuckets, bucket);
+  standing.sessions = vitals.live_sessions(session_bucket(wall));
   std::uint64_t latency_us = 0;
   std::uint32_t knowing = 0;
   for (std::size_t worker = 0; worker < vitals.workers(); ++worker) {

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/event/loop.h"
 
-#include <event2/event.h>
-
 #include <algorithm>
 #include <utility>
+
+#include <event2/event.h>
 
 #include "daemon/base/check.h"
 
 namespace limpet {
 
 struct LoopTrampolines {
-  static void on_wake_up(int, short, void* self) noexcept { static_cast<Loop*>(self)->armed_ = kNever; }
+  static void on_wake_up(int, short, void* self) noexcept {
+    static_cast<Loop*>(self)->armed_ = kNever;
+  }
 };
 
 namespace {
 
-// Every event of a turn shares one reading of the clock; the coarse clock is exact enough for the wall.
+// Every event of a turn shares one reading of the clock; the coarse clock is exact enough for the
+// wall.
 WallSeconds wall_seconds() {
   return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
 }
@@ -36,17 +39,14 @@ Loop::Loop() : now_(monotonic_now()), wall_now_(wall_seconds()), timers_(now_), 
 }
 
 Loop::~Loop() {
-  burying_.clear();
-  while (!graveyard_.empty()) {
-    burying_.swap(graveyard_);
-    burying_.clear();
-  }
+  empty_graveyard();
   event_free(wake_up_);
   event_base_free(base_);
 }
 
 void Loop::run() {
-  while (!is_stopping_) turn();
+  while (!is_stopping_)
+    turn();
 }
 
 void Loop::on_woken() {
@@ -61,7 +61,8 @@ void Loop::arm_wake_up() {
   const Instant next = timers_.next_look();
   if (next >= armed_) return;  // woken early, the loop arms again
   armed_ = next;
-  const Duration wait = std::max(next - monotonic_now(), Duration::zero()) + std::chrono::microseconds(1);
+  const Duration wait =
+      std::max(next - monotonic_now(), Duration::zero()) + std::chrono::microseconds(1);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
   const auto rest = std::chrono::duration_cast<std::chrono::microseconds>(wait - seconds);
   const timeval after{.tv_sec = seconds.count(), .tv_usec = rest.count()};
@@ -78,11 +79,15 @@ void Loop::turn() {
   on_woken();
   timers_.fire(now_);
   run_errands();
+  empty_graveyard();
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void Loop::empty_graveyard() {
   while (!graveyard_.empty()) {
     burying_.swap(graveyard_);
     burying_.clear();
   }
-  turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void Loop::run_soon(Errand& errand) {
@@ -94,7 +99,8 @@ void Loop::run_soon(Errand& errand) {
 }
 
 void Loop::run_errands() {
-  // A marker ends the round: what asks again while it runs is run in the next turn, after the others had theirs.
+  // A marker ends the round: what asks again while it runs is run in the next turn, after the
+  // others had theirs.
   run_soon(round_end_);
   while (errands_.after_ != &round_end_) {
     Errand* errand = errands_.after_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Loop: one thread's turns. A turn waits for readiness, tells the owners, runs what asked to be run again, fires timers, then flushes
-// and buries. libevent's home together with watch, signal and mailbox: no libevent type leaves this folder. Not a thread: whoever
-// calls run() lends one.
+// Loop: one thread's turns. A turn waits for readiness, tells the owners, runs what asked to be run
+// again, fires timers, then flushes and buries. libevent's home together with watch, signal and
+// mailbox: no libevent type leaves this folder. Not a thread: whoever calls run() lends one.
 
 #include <atomic>
 #include <cstdint>
@@ -22,8 +22,8 @@ struct Mortal {
   virtual ~Mortal() = default;
 };
 
-/// Something that wants a call before the loop sleeps: a read stopped half-way, a connection with bytes to flush.
-/// Lifetime: takes itself off the list when destroyed.
+/// Something that wants a call before the loop sleeps: a read stopped half-way, a connection with
+/// bytes to flush. Lifetime: takes itself off the list when destroyed.
 class Errand {
  public:
   Errand() = default;
@@ -69,8 +69,12 @@ class Loop {
 
   /// Runs `errand` once, at the end of this turn or in the next one. Asking twice is asking once.
   void run_soon(Errand& errand);
-  /// Keeps `remains` until the turn is over, then destroys it: no object dies under its own callback.
+  /// Keeps `remains` until the turn is over, then destroys it: no object dies under its own
+  /// callback.
   void bury(std::unique_ptr<Mortal> remains) { graveyard_.push_back(std::move(remains)); }
+
+  /// Destroys what is buried, at once; for the owner of what it would need otherwise.
+  void empty_graveyard();
 
   /// Called at the beginning of each turn, after waking.
   struct TurnObserver {
@@ -81,9 +85,13 @@ class Loop {
   /// The share of time spent outside waiting since the last call, 0 to 1; for the busy metric.
   [[nodiscard]] double take_busy_ratio() noexcept;
   /// Ticks at each turn, for watchdogs. Thread: any.
-  [[nodiscard]] std::uint64_t turns() const noexcept { return turns_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t turns() const noexcept {
+    return turns_.load(std::memory_order_relaxed);
+  }
 
-  [[nodiscard]] ::event_base* base() const noexcept { return base_; }  ///< for this folder's other files only
+  [[nodiscard]] ::event_base* base() const noexcept {
+    return base_;
+  }  ///< for this folder's other files only
 
  private:
   friend struct LoopTrampolines;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/event/mailbox.h"
 
-#include <sys/eventfd.h>
-
 #include <cstdint>
 #include <utility>
+
+#include <sys/eventfd.h>
 
 #include "daemon/base/check.h"
 #include "daemon/event/loop.h"
@@ -34,7 +34,8 @@ void Mailbox::on_ready(Readiness) {
     const std::lock_guard lock(mutex_);
     letters.swap(letters_);
   }
-  for (auto& letter : letters) letter();
+  for (auto& letter : letters)
+    letter();
 }
 
 }  // namespace limpet

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Mailbox: the only way to reach another thread's loop. Letters are run there, in order, at its next turn. For reloads,
-// drains and questions, never for requests.
+// Mailbox: the only way to reach another thread's loop. Letters are run there, in order, at its
+// next turn. For reloads, drains and questions, never for requests.
 
 #include <functional>
 #include <mutex>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/event/signal.h"
 
-#include <event2/event.h>
-
 #include <utility>
+
+#include <event2/event.h>
 
 #include "daemon/base/check.h"
 #include "daemon/event/loop.h"

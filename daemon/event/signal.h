@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// SignalWatch: one signal as an event of the loop. For the main thread's loop only; workers block signals.
+// SignalWatch: one signal as an event of the loop. For the main thread's loop only; workers block
+// signals.
 
 #include <functional>
 #include <memory>

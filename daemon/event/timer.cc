@@ -9,17 +9,11 @@ namespace limpet {
 
 namespace {
 
-constexpr std::int64_t tick_of(Instant when) {
-  return when.time_since_epoch() / TimerWheel::kTick;
-}
+constexpr std::int64_t tick_of(Instant when) { return when.time_since_epoch() / TimerWheel::kTick; }
 
 }  // namespace
 
-void Timer::arm(TimerWheel& wheel, Instant deadline) {
-  deadline_ = deadline;
-  if (deadline == kNever) return;
-  // Already looked at early enough: the wheel puts it right then.
-  if (before_ != nullptr && slot_tick_ <= tick_of(deadline) + 1) return;
+void Timer::move(TimerWheel& wheel) {
   unlink();
   wheel.insert(*this);
 }
@@ -59,13 +53,14 @@ void TimerWheel::insert(Timer& timer) {
   // Rounded up, so that no timer fires early.
   const std::int64_t due = std::max(tick_of(timer.deadline_) + 1, tick_ + 1);
   if (due - tick_ < kSlots) {
-    timer.slot_tick_ = due;
+    timer.looked_at_ = Instant((due - 1) * kTick);
     link(near_, due % kSlots, timer);
     return;
   }
-  // The far wheel looks at a slot when its first tick comes; what lies beyond its end waits in its last slot.
+  // The far wheel looks at a slot when its first tick comes; what lies beyond its end waits in its
+  // last slot.
   const std::int64_t row = std::min(due / kSlots, tick_ / kSlots + kSlots - 1);
-  timer.slot_tick_ = row * kSlots;
+  timer.looked_at_ = Instant((row * kSlots - 1) * kTick);
   link(far_, row % kSlots, timer);
 }
 
@@ -77,7 +72,8 @@ Timer* TimerWheel::take(Level& level, std::int64_t slot) noexcept {
 void TimerWheel::look_at(Level& level, std::int64_t slot, Instant now) {
   Timer* list = take(level, slot);
   if (list != nullptr) list->before_ = &list;
-  // Whatever a callback does to other timers of this slot, the list stays whole: they unlink themselves.
+  // Whatever a callback does to other timers of this slot, the list stays whole: they unlink
+  // themselves.
   while (list != nullptr) {
     Timer* timer = list;
     timer->unlink();
@@ -96,7 +92,8 @@ void TimerWheel::fire(Instant now) {
   while (tick_ < until) {
     const std::int64_t step = distance_to_occupied(near_, tick_ + 1);
     const std::int64_t row_start = (tick_ / kSlots + 1) * kSlots;
-    // The next thing to look at: an occupied slot, the start of a far row, or nothing before `until`.
+    // The next thing to look at: an occupied slot, the start of a far row, or nothing before
+    // `until`.
     const std::int64_t near_tick = step < 0 ? until : tick_ + 1 + step;
     tick_ = std::min({near_tick, row_start, until});
     if (tick_ == row_start) look_at(far_, tick_ / kSlots % kSlots, now);

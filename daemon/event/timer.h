@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Timer: a deadline that is a member of what it guards, and TimerWheel, which fires them. Arming later than armed is a store:
-// the timer stays in its slot, and is put right when the slot comes round. So a connection that is busy never touches the wheel.
+// Timer: a deadline that is a member of what it guards, and TimerWheel, which fires them. Arming
+// later than armed is a store: the timer stays in its slot, and is put right when the slot comes
+// round. So a connection that is busy never touches the wheel.
 
 #include <array>
 #include <cstdint>
@@ -29,7 +30,13 @@ class Timer {
   ~Timer() { unlink(); }
 
   /// Fires at `deadline` or up to one tick later, in place of any earlier arming. kNever disarms.
-  void arm(TimerWheel& wheel, Instant deadline);
+  void arm(TimerWheel& wheel, Instant deadline) {
+    deadline_ = deadline;
+    // Already looked at early enough: the wheel puts it right then.
+    if (deadline == kNever || (before_ != nullptr && looked_at_ <= deadline)) [[likely]]
+      return;
+    move(wheel);
+  }
   /// Forgets the deadline; the place in the wheel, if any, goes when its slot comes round.
   void disarm() noexcept { deadline_ = kNever; }
   [[nodiscard]] bool is_armed() const noexcept { return deadline_ != kNever; }
@@ -38,12 +45,14 @@ class Timer {
  private:
   friend class TimerWheel;
   void unlink() noexcept;
+  void move(TimerWheel& wheel);
 
   Timer* next_ = nullptr;
-  Timer** before_ = nullptr;       ///< what points to this timer; null = not in the wheel
+  Timer** before_ = nullptr;  ///< what points to this timer; null = not in the wheel
   Owner* owner_;
   Instant deadline_ = kNever;
-  std::int64_t slot_tick_ = 0;     ///< when the wheel looks at it
+  Instant
+      looked_at_{};  ///< no deadline from here on is missed by the wheel, which looks a tick later
 };
 
 /// All timers of one loop: two wheels of 256 slots, 16 ms and about 4 s wide.
@@ -58,7 +67,8 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
   ~TimerWheel();
 
-  /// Tells every timer due at `now`. A timer may re-arm, disarm or destroy any timer, itself included.
+  /// Tells every timer due at `now`. A timer may re-arm, disarm or destroy any timer, itself
+  /// included.
   void fire(Instant now);
   /// When fire() has something to look at next; kNever with no timers.
   /// Cost: at most eight words looked at.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Watch: readiness of one descriptor, told to one owner. Edge-triggered and registered once, for both directions: the owner
-// remembers what it was told. Not a buffer, not a socket.
+// Watch: readiness of one descriptor, told to one owner. Edge-triggered and registered once, for
+// both directions: the owner remembers what it was told. Not a buffer, not a socket.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,8 @@ class Loop;
 struct Readiness {
   bool is_readable = false;
   bool is_writable = false;
-  bool is_ending = false;  ///< the other side has closed its half: read on until the end of bytes, even after a short read
+  bool is_ending = false;  ///< the other side has closed its half: read on until the end of bytes,
+                           ///< even after a short read
 };
 
 /// Readiness of one descriptor.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Codec: the protocol of one connection, a closed choice. Each version is one alternative of the variant; the
-// connection (proxy/connection.h) visits it. HTTP/2 becomes the second alternative.
+// Codec: the protocol of one connection, a closed choice. Each version is one alternative of the
+// variant; the connection (proxy/connection.h) visits it. HTTP/2 becomes the second alternative.
 
 #include <variant>
 

@@ -51,7 +51,7 @@ char* write_date(char* out, WallSeconds time) noexcept {
 
 void DateCache::renew(WallSeconds now) noexcept {
   second_ = now;
-  write_date(text_.data(), now);
+  put(write_date(line_.data() + kNameBytes + 2, now), "\r\n");
 }
 
 }  // namespace limpet

@@ -25,15 +25,20 @@ class DateCache {
   /// The text for `now`. Lifetime: until the next call with another second; a head needs its own
   /// copy.
   [[nodiscard]] std::string_view text(WallSeconds now) noexcept {
-    if (now != second_) renew(now);
-    return {text_.data(), text_.size()};
+    return line(now).substr(kNameBytes + 2, kDateBytes);
   }
+  /// The whole field line, for HeaderList::add_line(). Lifetime: as of text().
+  [[nodiscard]] std::string_view line(WallSeconds now) noexcept {
+    if (now != second_) renew(now);
+    return {line_.data(), line_.size()};
+  }
+  static constexpr std::size_t kNameBytes = 4;
 
  private:
   void renew(WallSeconds now) noexcept;
 
   WallSeconds second_ = WallSeconds::min();
-  std::array<char, kDateBytes> text_{};
+  std::array<char, kNameBytes + 2 + kDateBytes + 2> line_ = {'d', 'a', 't', 'e', ':', ' '};
 };
 
 }  // namespace limpet

@@ -14,57 +14,58 @@
 #include "daemon/http/char_class.h"
 #include "daemon/http/headers.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && defined(__x86_64__)
 #include <emmintrin.h>
 #endif
 
 namespace limpet {
 
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(FieldName::kCount)> kFieldSpellings = {
-    "",
-    "accept",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "last-event-id",
-    "limpet-affinity",
-    "location",
-    "mcp-method",
-    "mcp-name",
-    "mcp-protocol-version",
-    "mcp-session-id",
-    "origin",
-    "proxy-connection",
-    "referer",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "te",
-    "traceparent",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-    "arr-disable-session-affinity",
-    "http2-settings",
-    "sec-websocket-key",
-    "sec-websocket-accept",
-    "limpet-incarnation",
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(FieldName::kCount)>
+    kFieldSpellings = {
+        "",
+        "accept",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "limpet-affinity",
+        "location",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "origin",
+        "proxy-connection",
+        "referer",
+        "retry-after",
+        "server",
+        "set-cookie",
+        "te",
+        "traceparent",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-request-id",
+        "arr-disable-session-affinity",
+        "http2-settings",
+        "sec-websocket-key",
+        "sec-websocket-accept",
+        "limpet-incarnation",
 };
 
 namespace field_names {
@@ -96,7 +97,8 @@ struct Index {
   for (std::size_t i = 0; i < 8; ++i) {
     const std::size_t at = from + i;
     const auto byte = static_cast<unsigned char>(at < text.size() ? text[at] : '\0');
-    word |= std::uint64_t{byte} << (std::endian::native == std::endian::little ? 8 * i : 56 - 8 * i);
+    word |=
+        std::uint64_t{byte} << (std::endian::native == std::endian::little ? 8 * i : 56 - 8 * i);
   }
   return word;
 }
@@ -149,9 +151,10 @@ inline constexpr std::array<char, 256> kLowerToken = [] {
 
 /// Lowers the field name at `line`, says which one it is and returns its length, or 0 where the
 /// line, which ends in CR, does not begin with a name and a colon. 16 bytes from `line` on are
-/// readable and writable. Cost: constant for names of at most 16 letters and "-"; others are walked.
+/// readable and writable. Cost: constant for names of at most 16 letters and "-"; others are
+/// walked.
 [[nodiscard]] inline std::size_t read_field_name(char* line, FieldName& id) noexcept {
-#if defined(__SSE2__)
+#if defined(__SSE2__) && defined(__x86_64__)
   constexpr std::size_t kBlock = 16;
   alignas(16) static constexpr std::array<std::int8_t, 2 * kBlock> kLanes = {
       -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
@@ -162,7 +165,7 @@ inline constexpr std::array<char, 256> kLowerToken = [] {
   const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
   const __m128i dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
   const auto plain = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
-  const auto taken = static_cast<unsigned>(std::countr_one(plain));
+  const auto taken = static_cast<std::size_t>(static_cast<unsigned>(std::countr_one(plain)));
   // What stands behind the name in this block must stay as it is. A dash has the bit already.
   __m128i lanes;
   std::memcpy(&lanes, kLanes.data() + kBlock - taken, kBlock);

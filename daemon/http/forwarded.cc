@@ -15,9 +15,44 @@ namespace limpet {
 
 namespace {
 
-constexpr std::string_view kViaHttp11 = "1.1 limpet";
-constexpr std::string_view kViaHttp10 = "1.0 limpet";
-constexpr std::string_view kViaHttp2 = "2.0 limpet";
+constexpr std::string_view kViaHttp11 = "via: 1.1 limpet\r\n";
+constexpr std::string_view kViaHttp10 = "via: 1.0 limpet\r\n";
+constexpr std::string_view kViaHttp2 = "via: 2.0 limpet\r\n";
+
+[[nodiscard]] std::string_view via_line(HttpVersion received) noexcept {
+  switch (received) {
+    case HttpVersion::kHttp10:
+      return kViaHttp10;
+    case HttpVersion::kHttp11:
+      return kViaHttp11;
+    case HttpVersion::kHttp2:
+      return kViaHttp2;
+  }
+  return kViaHttp11;
+}
+
+// Field lines written side by side, so that they are sent in one piece.
+class LineBlock {
+ public:
+  LineBlock(HeaderList& fields, std::size_t bytes_max)
+      : fields_(fields), at_(fields.arena().allocate_text(bytes_max)) {}
+
+  /// `start` is the name with ": ", a literal.
+  template <std::size_t kSize>
+  void add(FieldName id, const char (&start)[kSize], std::string_view value) {
+    char* const line = at_;
+    std::memcpy(line, start, kSize - 1);
+    std::memcpy(line + kSize - 1, value.data(), value.size());
+    at_ = line + kSize - 1 + value.size();
+    std::memcpy(at_, "\r\n", 2);
+    at_ += 2;
+    fields_.add_line(id, {line, static_cast<std::size_t>(at_ - line)}, kSize - 3);
+  }
+
+ private:
+  HeaderList& fields_;
+  char* at_;
+};
 
 [[nodiscard]] bool is_address(std::string_view text, int family) noexcept {
   std::array<char, INET6_ADDRSTRLEN> terminated{};
@@ -88,6 +123,7 @@ constexpr std::uint64_t kForwardingNames =
 
 void remove_forwarding(HeaderList& fields) noexcept {
   constexpr std::string_view kStart = "x-forwarded-";
+  if (!fields.may_have_any(kForwardingNames | HeaderList::bit(FieldName::kOther))) return;
   for (Field& field : fields.fields()) {
     const bool is_known = (HeaderList::bit(field.id) & kForwardingNames) != 0;
     if (is_known || (field.id == FieldName::kOther && field.name().starts_with(kStart)))
@@ -129,26 +165,28 @@ void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
 }  // namespace
 
 void add_via(HeaderList& fields, HttpVersion received) {
-  switch (received) {
-    case HttpVersion::kHttp10:
-      return fields.add(FieldName::kVia, kViaHttp10);
-    case HttpVersion::kHttp11:
-      return fields.add(FieldName::kVia, kViaHttp11);
-    case HttpVersion::kHttp2:
-      return fields.add(FieldName::kVia, kViaHttp2);
-  }
+  constexpr std::size_t kNameBytes = 3;
+  fields.add_line(FieldName::kVia, via_line(received), kNameBytes);
 }
 
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   HeaderList& fields = head.fields;
   if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
-  if (!facts.client_address.empty())
-    append(fields, FieldName::kXForwardedFor, facts.client_address);
+  constexpr std::size_t kNamesBytes = 64;  // with separators and line ends
+  LineBlock lines(fields, kNamesBytes + facts.client_address.size() + facts.scheme.size() +
+                              head.authority.size());
+  if (!facts.client_address.empty()) {
+    if (fields.find(FieldName::kXForwardedFor) != nullptr) {
+      append(fields, FieldName::kXForwardedFor, facts.client_address);
+    } else {
+      lines.add(FieldName::kXForwardedFor, "x-forwarded-for: ", facts.client_address);
+    }
+  }
   if (fields.find(FieldName::kXForwardedProto) == nullptr) {
-    fields.add(FieldName::kXForwardedProto, facts.scheme);
+    lines.add(FieldName::kXForwardedProto, "x-forwarded-proto: ", facts.scheme);
   }
   if (!head.authority.empty() && fields.find(FieldName::kXForwardedHost) == nullptr) {
-    fields.add(FieldName::kXForwardedHost, head.authority);
+    lines.add(FieldName::kXForwardedHost, "x-forwarded-host: ", head.authority);
   }
   if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
   add_via(fields, head.version);

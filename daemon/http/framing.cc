@@ -70,7 +70,15 @@ struct Lengths {
 // 1*DIGIT below 2^63 and nothing else.
 [[nodiscard]] bool parse_length(std::string_view value, std::uint64_t& length) noexcept {
   constexpr std::uint64_t kMax = std::uint64_t{1} << 63;
+  constexpr std::size_t kSafeDigits = 18;
   length = 0;
+  if (value.size() <= kSafeDigits) {
+    for (const char c : value) {
+      if (!text::is_digit(c)) return false;
+      length = length * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    return !value.empty();
+  }
   for (const char c : value) {
     if (!text::is_digit(c) || length > kMax / 10) return false;
     length = length * 10 + static_cast<std::uint64_t>(c - '0');

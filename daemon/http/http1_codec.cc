@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/http1_codec.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace limpet {
+
+void StreamEvents::grow() {
+  constexpr std::size_t kFirst = 16;
+  const std::size_t wanted = capacity_ == 0 ? kFirst : capacity_ * 2;
+  auto bigger = std::make_unique<StreamEvent[]>(wanted);
+  std::copy(begin(), end(), bigger.get());
+  events_ = std::move(bigger);
+  capacity_ = wanted;
+}
 
 void Http1Codec::on_end_of_bytes(StreamEvents& events) {
   switch (reading_) {
@@ -18,11 +30,9 @@ void Http1Codec::on_end_of_bytes(StreamEvents& events) {
     default:
       break;
   }
-  StreamEvent event;
-  event.kind = StreamEvent::Kind::kFault;
+  StreamEvent& event = events.add(StreamEvent::Kind::kFault);
   event.fault = Fault::kTruncated;
   event.reason = "RFC 9112 section 8: the connection ended before the message did";
-  events.push_back(event);
   reading_ = Reading::kBroken;
   keep_alive_ = false;
 }

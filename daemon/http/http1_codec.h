@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Http1Codec: RFC 9112 for one connection, either side of it. Bytes in, StreamEvents out; heads, body pieces and trailers
-// in, bytes out. No sockets, no clock, no memory of its own beyond counters. Neighbours: http1_parser.h reads lines and chunks,
-// framing.h decides body lengths, hop_by_hop.h strips; codec.h chooses between this and HTTP/2.
+// Http1Codec: RFC 9112 for one connection, either side of it. Bytes in, StreamEvents out; heads,
+// body pieces and trailers in, bytes out. No sockets, no clock, no memory of its own beyond
+// counters. Neighbours: http1_parser.h reads lines and chunks, framing.h decides body lengths,
+// hop_by_hop.h strips; codec.h chooses between this and HTTP/2.
 
 #include <cstdint>
 #include <string_view>
@@ -23,43 +24,55 @@ enum class CodecRole : std::uint8_t {
 /// One HTTP/1 connection's reading and writing.
 ///
 ///   reading:  kHead --head--> kBody ----> kDone --next_message()--> kHead
-///               |               |           (nothing is consumed here: pipelined bytes wait with the caller)
+///               |               |           (nothing is consumed here: pipelined bytes wait with
+///               the caller)
 ///               +----fault------+---------> kBroken (for good)
 ///             kDone --enter_tunnel()--> kTunnel (every byte is a kBody event)
 class Http1Codec {
  public:
   Http1Codec(CodecRole role, const CodecLimits& limits) noexcept : limits_(&limits), role_(role) {}
 
-  // -- reading ---------------------------------------------------------------------------------------------
+  // -- reading
+  // ---------------------------------------------------------------------------------------------
 
-  /// Reads `bytes` and appends what they say to `events`. Returns how many were used; the caller keeps the rest and
-  /// presents it again, with more behind it. Stops at the end of a message: the next one is read after next_message().
-  /// An incomplete head uses nothing (scanning goes on where it stopped, so that slow heads cost no more); only the empty line
-  /// that may stand before a request line is used at once. Behind a 101 or an accepted CONNECT no kEnd comes until the tunnel
-  /// ends. The arena of a head serves its trailers too: it must live until kEnd or kFault, or forget_arena() be called.
-  /// Client: bytes that nobody asked for are a fault; bytes behind the end of a response are not used and end keeps_alive().
-  /// Errors: a kFault event, after which feed() uses everything and reports nothing.
-  /// Cost: one pass over the head, which is copied once into the arena; bodies are not copied.
+  /// Reads `bytes` and appends what they say to `events`. Returns how many were used; the caller
+  /// keeps the rest and presents it again, with more behind it. Stops at the end of a message: the
+  /// next one is read after next_message(). An incomplete head uses nothing (scanning goes on where
+  /// it stopped, so that slow heads cost no more); only the empty line that may stand before a
+  /// request line is used at once. Behind a 101 or an accepted CONNECT no kEnd comes until the
+  /// tunnel ends. The arena of a head serves its trailers too: it must live until kEnd or kFault,
+  /// or forget_arena() be called. Client: bytes that nobody asked for are a fault; bytes behind the
+  /// end of a response are not used and end keeps_alive(). Errors: a kFault event, after which
+  /// feed() uses everything and reports nothing. Cost: one pass over the head, which is copied once
+  /// into the arena; bodies are not copied.
   [[nodiscard]] std::size_t feed(std::string_view bytes, HeadHome& home, StreamEvents& events);
 
-  /// The other side closed its half. Ends a close-delimited body or a tunnel direction (kEnd), reports a cut message (kFault kTruncated),
-  /// and is silent between messages.
+  /// The other side closed its half. Ends a close-delimited body or a tunnel direction (kEnd),
+  /// reports a cut message (kFault kTruncated), and is silent between messages.
   void on_end_of_bytes(StreamEvents& events);
 
-  /// True while a head has begun to arrive and is not complete (RFC 9112 section 2: the head's timeout runs).
-  [[nodiscard]] bool is_in_head() const noexcept { return reading_ == Reading::kHead && scan_.section_bytes() > 0; }
+  /// True while a head has begun to arrive and is not complete (RFC 9112 section 2: the head's
+  /// timeout runs).
+  [[nodiscard]] bool is_in_head() const noexcept {
+    return reading_ == Reading::kHead && scan_.section_bytes() > 0;
+  }
   /// True between messages: nothing of the next one has been seen.
-  [[nodiscard]] bool is_between_messages() const noexcept { return reading_ == Reading::kHead && scan_.section_bytes() == 0; }
+  [[nodiscard]] bool is_between_messages() const noexcept {
+    return reading_ == Reading::kHead && scan_.section_bytes() == 0;
+  }
   [[nodiscard]] bool has_read_message() const noexcept { return reading_ == Reading::kDone; }
 
-  // -- writing ---------------------------------------------------------------------------------------------
+  // -- writing
+  // ---------------------------------------------------------------------------------------------
 
-  /// Writes a request head. kUnknown bodies are chunked; `upgrade` writes Connection: upgrade and Upgrade.
-  /// `authority`, when the head has no Host field, becomes one. Remembers the method for the response's framing.
+  /// Writes a request head. kUnknown bodies are chunked; `upgrade` writes Connection: upgrade and
+  /// Upgrade. `authority`, when the head has no Host field, becomes one. Remembers the method for
+  /// the response's framing.
   void write_request_head(const RequestHead& head, Buffer& out);
 
-  /// Writes a final response head for the request read last (which it must fit: HEAD and 204/304 get no body whatever is said; HTTP/1.0
-  /// clients get no chunks). Writes Connection: close when the connection will end after this message.
+  /// Writes a final response head for the request read last (which it must fit: HEAD and 204/304
+  /// get no body whatever is said; HTTP/1.0 clients get no chunks). Writes Connection: close when
+  /// the connection will end after this message.
   void write_response_head(const ResponseHead& head, Buffer& out);
   /// Writes a 1xx head (not 101); nothing for an HTTP/1.0 client.
   void write_informational(const ResponseHead& head, Buffer& out);
@@ -68,18 +81,22 @@ class Http1Codec {
   void write_body_prefix(std::size_t bytes, Buffer& out);
   /// What has to stand behind the body piece announced last: empty or "\r\n" (static text).
   [[nodiscard]] std::string_view body_suffix() const noexcept;
-  /// Ends the message being written; `trailers` may be null and are dropped where the framing has no room for them.
+  /// Ends the message being written; `trailers` may be null and are dropped where the framing has
+  /// no room for them.
   void write_end(const HeaderList* trailers, Buffer& out);
 
-  /// Whether body bytes may be written at all for the message begun last (false for HEAD, 204, 304).
+  /// Whether body bytes may be written at all for the message begun last (false for HEAD, 204,
+  /// 304).
   [[nodiscard]] bool carries_body() const noexcept { return writing_ != Writing::kNothing; }
 
-  // -- the connection --------------------------------------------------------------------------------------
+  // -- the connection
+  // --------------------------------------------------------------------------------------
 
-  /// The arena of the message being read goes away before its end was read (its exchange is over, the rest of its body is drained):
-  /// trailers that still come are judged and dropped.
+  /// The arena of the message being read goes away before its end was read (its exchange is over,
+  /// the rest of its body is drained): trailers that still come are judged and dropped.
   void forget_arena() noexcept { arena_ = nullptr; }
-  /// The next message: both halves of the last one are done. Server: the next request may be read; client: the next request may be written.
+  /// The next message: both halves of the last one are done. Server: the next request may be read;
+  /// client: the next request may be written.
   void next_message() noexcept;
   /// Both sides agreed on 101 (or CONNECT): from here bytes are bytes.
   void enter_tunnel() noexcept;
@@ -106,15 +123,26 @@ class Http1Codec {
   // http1_codec_read.cc
   [[nodiscard]] std::size_t feed_some(std::string_view bytes, HeadHome& home, StreamEvents& events);
   [[nodiscard]] std::size_t read_head(std::string_view bytes, HeadHome& home, StreamEvents& events);
-  [[nodiscard]] Refusal read_request(std::string_view section, const LineEnds& ends, StreamEvents& events);
+  template <typename Head>
+  [[nodiscard]] std::size_t read_head_of(std::string_view bytes, HeadHome& home,
+                                         StreamEvents& events);
+  template <typename Head>
+  [[nodiscard]] std::size_t read_carefully(std::string_view bytes, HeadHome& home, Head*& head,
+                                           Refusal& refusal);
+  [[nodiscard]] SectionLimits head_limits() const noexcept;
+  [[nodiscard]] bool skips_empty_line(std::string_view bytes) noexcept;
+  [[nodiscard]] Refusal read_start_line(std::string_view line, RequestHead& head);
+  [[nodiscard]] Refusal read_start_line(std::string_view line, ResponseHead& head);
+  [[nodiscard]] Refusal understand(RequestHead& head, StreamEvents& events);
+  [[nodiscard]] Refusal understand(ResponseHead& head, StreamEvents& events);
   [[nodiscard]] Refusal read_request_meaning(RequestHead& head, Framing& framing);
-  [[nodiscard]] Refusal read_response(std::string_view section, const LineEnds& ends, StreamEvents& events);
   [[nodiscard]] Refusal read_response_meaning(ResponseHead& head, Framing& framing);
   [[nodiscard]] std::size_t read_body(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] std::size_t read_chunk_line(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] std::size_t read_chunk_end(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] std::size_t read_trailers(std::string_view bytes, StreamEvents& events);
-  [[nodiscard]] Refusal read_trailer_fields(std::string_view section, const LineEnds& ends, StreamEvents& events);
+  [[nodiscard]] Refusal read_trailer_fields(std::string_view section, const LineEnds& ends,
+                                            StreamEvents& events);
   void begin_body(const Framing& framing, StreamEvents& events);
   void finish_message(StreamEvents& events);
   [[nodiscard]] std::size_t fail(Refusal refusal, StreamEvents& events);
@@ -130,16 +158,18 @@ class Http1Codec {
   SectionScan scan_;                   ///< of an incomplete head or trailer section
   std::uint32_t head_bytes_ = 0;       ///< charged for the head; trailers come out of what it left
   std::uint16_t head_fields_ = 0;
-  std::uint8_t informational_ = 0;     ///< 1xx heads read for the request in flight
+  std::uint8_t informational_ = 0;  ///< 1xx heads read for the request in flight
   CodecRole role_;
   Reading reading_ = Reading::kHead;
   Writing writing_ = Writing::kNothing;
-  Method method_ = Method::kOther;     ///< of the request in flight
+  Method method_ = Method::kOther;  ///< of the request in flight
   HttpVersion peer_version_ = HttpVersion::kHttp11;
   bool keep_alive_ = true;
-  bool is_asked_ = false;              ///< client: a request was written that has no response yet
-  bool upgrade_asked_ = false;         ///< the request in flight asked for an upgrade: 101 is a legal answer
-  bool line_skipped_ = false;          ///< server: the one empty line allowed before a request line was there
+  bool is_asked_ = false;  ///< client: a request was written that has no response yet
+  bool upgrade_asked_ =
+      false;  ///< the request in flight asked for an upgrade: 101 is a legal answer
+  bool line_skipped_ =
+      false;  ///< server: the one empty line allowed before a request line was there
 };
 
 }  // namespace limpet

@@ -6,6 +6,7 @@
 #include "daemon/http/authority.h"
 #include "daemon/http/hop_by_hop.h"
 #include "daemon/http/http1_codec.h"
+#include "daemon/http/http1_quick_head.h"
 
 namespace limpet {
 
@@ -13,12 +14,6 @@ namespace {
 
 // 1xx heads live in the arena of their exchange, so a replica may not send them without end.
 constexpr std::uint8_t kInformationalMax = 32;
-
-StreamEvent& add_event(StreamEvents& events, StreamEvent::Kind kind) {
-  StreamEvent& event = events.emplace_back();
-  event.kind = kind;
-  return event;
-}
 
 // The one copy of a section, with readable bytes behind it.
 [[nodiscard]] char* copy_section(Arena& arena, std::string_view section) {
@@ -28,11 +23,33 @@ StreamEvent& add_event(StreamEvents& events, StreamEvent::Kind kind) {
   return copy;
 }
 
-// From the first field line to the end of the section.
-[[nodiscard]] std::string_view field_lines(const char* copy, std::size_t section_bytes,
-                                           const LineEnds& ends, std::size_t first) noexcept {
-  const std::size_t start = first == 0 ? 0 : ends.at[first - 1] + std::size_t{2};
-  return {copy + start, section_bytes - start};
+constexpr std::size_t kQuickBytesMax = 2048;
+constexpr std::size_t kEmptyLineBytes = 2;
+
+// Whether a whole head may be there. An arena is not taken for a part of one.
+[[nodiscard]] bool has_section_end(std::string_view bytes) noexcept {
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  return bytes.ends_with(kEnd) || bytes.substr(0, kQuickBytesMax).find(kEnd) != bytes.npos;
+}
+
+// A head as nearly all are, or null, with the arena as it was.
+template <typename Head>
+[[nodiscard]] Head* try_quick_head(Arena& arena, std::string_view bytes,
+                                   const SectionLimits& limits, QuickHead& found) {
+  const std::size_t copied = std::min(bytes.size(), kQuickBytesMax);
+  // One piece of memory: the head, its fields, the text.
+  constexpr std::size_t kFieldsBytes = sizeof(Field) * HeaderList::kFirstCapacity;
+  const std::size_t wanted = sizeof(Head) + kFieldsBytes + copied + kQuickSlack;
+  if (arena.room() < wanted + alignof(std::max_align_t)) return nullptr;
+  char* const place = arena.allocate_text(wanted);
+  Head* const head = new (place) Head(arena);
+  head->fields.lend(reinterpret_cast<Field*>(place + sizeof(Head)), HeaderList::kFirstCapacity);
+  char* const copy = place + sizeof(Head) + kFieldsBytes;
+  std::memcpy(copy, bytes.data(), copied);
+  const bool is_read = read_quick_head(copy, copied, limits, head->fields, found);
+  // What was copied of the body is given back.
+  arena.take_back(is_read ? copy + found.section_bytes : place);
+  return is_read ? head : nullptr;
 }
 
 constexpr Refusal kHeadTooLarge = {Fault::kFieldsTooLarge,
@@ -86,7 +103,7 @@ std::size_t Http1Codec::feed_some(std::string_view bytes, HeadHome& home, Stream
       return read_trailers(bytes, events);
     case Reading::kUntilClose:
     case Reading::kTunnel:
-      add_event(events, StreamEvent::Kind::kBody).bytes = bytes;
+      events.add(StreamEvent::Kind::kBody).bytes = bytes;
       return bytes.size();
     case Reading::kDone:
     case Reading::kBroken:
@@ -99,65 +116,110 @@ std::size_t Http1Codec::read_head(std::string_view bytes, HeadHome& home, Stream
   if (role_ == CodecRole::kClient && !is_asked_) {
     return fail(bad("RFC 9112 section 9.2: a response that nobody asked for"), events);
   }
+  return role_ == CodecRole::kServer ? read_head_of<RequestHead>(bytes, home, events)
+                                     : read_head_of<ResponseHead>(bytes, home, events);
+}
+
+SectionLimits Http1Codec::head_limits() const noexcept {
+  return {limits_->request_line_bytes, limits_->header_bytes,
+          std::min(limits_->header_fields, LineEnds::kFieldsMax)};
+}
+
+template <typename Head>
+std::size_t Http1Codec::read_head_of(std::string_view bytes, HeadHome& home, StreamEvents& events) {
+  Head* head = nullptr;
+  Refusal refusal;
+  std::size_t used = 0;
+  if (scan_.section_bytes() == 0 && (role_ == CodecRole::kClient || has_section_end(bytes))) {
+    arena_ = &home.arena_for(0);
+    QuickHead found;
+    head = try_quick_head<Head>(*arena_, bytes, head_limits(), found);
+    // A refusal is the careful way's to give.
+    if (head != nullptr && read_start_line(found.start_line, *head).is_refused()) head = nullptr;
+    used = found.section_bytes;
+    head_bytes_ = found.charged_bytes;
+  }
+  if (head == nullptr) {
+    arena_ = nullptr;
+    if (skips_empty_line(bytes)) return kEmptyLineBytes;
+    used = read_carefully(bytes, home, head, refusal);
+  }
+  if (refusal.is_refused()) return fail(refusal, events);
+  if (used == 0) return 0;
+  if (head_bytes_ > limits_->header_bytes) return fail(kHeadTooLarge, events);
+  head_fields_ = static_cast<std::uint16_t>(head->fields.fields().size());
+  refusal = understand(*head, events);
+  return refusal.is_refused() ? fail(refusal, events) : used;
+}
+
+// RFC 9112 section 2.2: one empty line before a request line is skipped.
+bool Http1Codec::skips_empty_line(std::string_view bytes) noexcept {
+  if (role_ != CodecRole::kServer || line_skipped_ || !bytes.starts_with("\r\n")) return false;
+  line_skipped_ = true;
+  scan_.reset();
+  return true;
+}
+
+// The way that takes everything that is allowed, in pieces and whole. 0 where the head is not
+// complete, or refused.
+template <typename Head>
+std::size_t Http1Codec::read_carefully(std::string_view bytes, HeadHome& home, Head*& head,
+                                       Refusal& refusal) {
   // Another protocol may never send an empty line: it is known by its first bytes.
   constexpr std::string_view kStart = "HTTP/1.";
   if (role_ == CodecRole::kClient &&
       bytes.substr(0, kStart.size()) != kStart.substr(0, bytes.size())) {
-    return fail(bad("RFC 9112 section 4: a response does not begin with HTTP/1."), events);
+    refusal = bad("RFC 9112 section 4: a response does not begin with HTTP/1.");
+    return 0;
   }
-  // RFC 9112 section 2.2: one empty line before a request line is skipped.
-  if (role_ == CodecRole::kServer && !line_skipped_ && bytes.starts_with("\r\n")) {
-    line_skipped_ = true;
-    scan_.reset();
-    return 2;
-  }
-  const SectionLimits room = {limits_->request_line_bytes, limits_->header_bytes,
-                              std::min(limits_->header_fields, LineEnds::kFieldsMax)};
   LineEnds ends;
-  Refusal refusal;
-  const auto outcome = scan_.scan(bytes, SectionScan::Section::kHead, room, ends, refusal);
-  if (outcome == SectionScan::Outcome::kIncomplete) return 0;
-  if (outcome == SectionScan::Outcome::kRefused) return fail(refusal, events);
-
+  const auto outcome = scan_.scan(bytes, SectionScan::Section::kHead, head_limits(), ends, refusal);
+  if (outcome != SectionScan::Outcome::kComplete) return 0;
+  if (ends.count == 0) {
+    refusal = bad("RFC 9112 section 2.2: empty line where a start line is due");
+    return 0;
+  }
   const std::string_view section = bytes.substr(0, scan_.section_bytes());
-  if (ends.count == 0)
-    return fail(bad("RFC 9112 section 2.2: empty line where a start line is due"), events);
   scan_.reset();
   arena_ = &home.arena_for(0);
-  head_bytes_ = 0;
-  head_fields_ = static_cast<std::uint16_t>(ends.count - 1);
-  refusal = role_ == CodecRole::kServer ? read_request(section, ends, events)
-                                        : read_response(section, ends, events);
-  return refusal.is_refused() ? fail(refusal, events) : section.size();
+  char* copy = copy_section(*arena_, section);
+  head = arena_->make<Head>(*arena_);
+  refusal = read_start_line({copy, ends.at[0]}, *head);
+  if (refusal.is_refused()) return 0;
+  std::size_t charged = 0;
+  refusal = parse_fields(copy, ends, 1, head->fields, charged);
+  head_bytes_ = static_cast<std::uint32_t>(charged);
+  return section.size();
 }
 
-Refusal Http1Codec::read_request(std::string_view section, const LineEnds& ends,
-                                 StreamEvents& events) {
-  char* copy = copy_section(*arena_, section);
-  RequestLine line;
-  Refusal refusal = parse_request_line({copy, ends.at[0]}, line);
-  method_ = line.method;
+Refusal Http1Codec::read_start_line(std::string_view line, RequestHead& head) {
+  RequestLine parsed;
+  const Refusal refusal = parse_request_line(line, parsed);
+  method_ = head.method = parsed.method;
   if (refusal.is_refused()) return refusal;
-  peer_version_ = line.version;
+  peer_version_ = head.version = parsed.version;
+  head.method_text = parsed.method_text;
+  head.target = parsed.target;  // as it came; resolve_target() judges it
+  return {};
+}
 
-  auto& head = *arena_->make<RequestHead>(*arena_);
-  head.method = line.method;
-  head.method_text = line.method_text;
-  head.version = line.version;
-  std::size_t charged = 0;
-  refusal = parse_fields(copy, ends, 1, head.fields, charged);
+Refusal Http1Codec::read_start_line(std::string_view line, ResponseHead& head) {
+  StatusLine parsed;
+  const Refusal refusal = parse_status_line(line, parsed);
   if (refusal.is_refused()) return refusal;
-  if (charged > limits_->header_bytes) return kHeadTooLarge;
-  head_bytes_ = static_cast<std::uint32_t>(charged);
-  head.fields.note_lines(field_lines(copy, section.size(), ends, 1));
+  peer_version_ = head.version = parsed.version;
+  head.status = parsed.status;
+  head.reason = parsed.reason;
+  return {};
+}
 
-  refusal = resolve_target(head, line.target);
+Refusal Http1Codec::understand(RequestHead& head, StreamEvents& events) {
+  Refusal refusal = resolve_target(head, head.target);
   if (refusal.is_refused()) return refusal;
   Framing framing;
   refusal = read_request_meaning(head, framing);
   if (refusal.is_refused()) return refusal;
-
-  add_event(events, StreamEvent::Kind::kRequestHead).request = &head;
+  events.add(StreamEvent::Kind::kRequestHead).request = &head;
   begin_body(framing, events);
   return {};
 }
@@ -186,31 +248,13 @@ Refusal Http1Codec::read_request_meaning(RequestHead& head, Framing& framing) {
   return {};
 }
 
-Refusal Http1Codec::read_response(std::string_view section, const LineEnds& ends,
-                                  StreamEvents& events) {
-  char* copy = copy_section(*arena_, section);
-  StatusLine line;
-  Refusal refusal = parse_status_line({copy, ends.at[0]}, line);
-  if (refusal.is_refused()) return refusal;
-  peer_version_ = line.version;
-
-  auto& head = *arena_->make<ResponseHead>(*arena_);
-  head.status = line.status;
-  head.version = line.version;
-  head.reason = line.reason;
-  std::size_t charged = 0;
-  refusal = parse_fields(copy, ends, 1, head.fields, charged);
-  if (refusal.is_refused()) return refusal;
-  if (charged > limits_->header_bytes) return kHeadTooLarge;
-  head_bytes_ = static_cast<std::uint32_t>(charged);
-  head.fields.note_lines(field_lines(copy, section.size(), ends, 1));
-
+Refusal Http1Codec::understand(ResponseHead& head, StreamEvents& events) {
   Framing framing;
-  refusal = read_response_meaning(head, framing);
+  const Refusal refusal = read_response_meaning(head, framing);
   if (refusal.is_refused()) return refusal;
   const bool is_informational = head.status < 200 && head.status != 101;
   using Kind = StreamEvent::Kind;
-  add_event(events, is_informational ? Kind::kInformational : Kind::kResponseHead).response = &head;
+  events.add(is_informational ? Kind::kInformational : Kind::kResponseHead).response = &head;
   if (!is_informational) begin_body(framing, events);
   return {};
 }
@@ -264,7 +308,7 @@ void Http1Codec::begin_body(const Framing& framing, StreamEvents& events) {
 std::size_t Http1Codec::read_body(std::string_view bytes, StreamEvents& events) {
   const auto taken =
       static_cast<std::size_t>(std::min<std::uint64_t>(body_left_bytes_, bytes.size()));
-  add_event(events, StreamEvent::Kind::kBody).bytes = bytes.substr(0, taken);
+  events.add(StreamEvent::Kind::kBody).bytes = bytes.substr(0, taken);
   body_left_bytes_ -= taken;
   if (body_left_bytes_ > 0) return taken;
   if (reading_ == Reading::kChunkData) {
@@ -320,14 +364,13 @@ Refusal Http1Codec::read_trailer_fields(std::string_view section, const LineEnds
   const Refusal refusal = parse_fields(copy, ends, 0, trailers, charged);
   if (refusal.is_refused()) return refusal;
   if (charged > limits_->header_bytes) return kHeadTooLarge;
-  trailers.note_lines(field_lines(copy, section.size(), ends, 0));
   bool has_any = false;
   for (Field& field : trailers.fields()) {
     field.is_removed = !is_trailer_allowed(field);
     has_any = has_any || !field.is_removed;
   }
   if (!has_any) return {};
-  add_event(events, StreamEvent::Kind::kTrailers).trailers = &trailers;
+  events.add(StreamEvent::Kind::kTrailers).trailers = &trailers;
   return {};
 }
 
@@ -335,11 +378,11 @@ void Http1Codec::finish_message(StreamEvents& events) {
   reading_ = Reading::kDone;
   arena_ = nullptr;
   scan_.reset();
-  static_cast<void>(add_event(events, StreamEvent::Kind::kEnd));
+  static_cast<void>(events.add(StreamEvent::Kind::kEnd));
 }
 
 std::size_t Http1Codec::fail(Refusal refusal, StreamEvents& events) {
-  StreamEvent& event = add_event(events, StreamEvent::Kind::kFault);
+  StreamEvent& event = events.add(StreamEvent::Kind::kFault);
   event.fault = role_ == CodecRole::kServer ? refusal.fault : Fault::kBadResponse;
   event.reason = refusal.reason;
   reading_ = Reading::kBroken;

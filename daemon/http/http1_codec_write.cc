@@ -28,9 +28,15 @@ inline char* put(char* at, std::string_view text) noexcept {
   return at + text.size();
 }
 
-char* put_number(char* at, std::uint64_t value, int base) noexcept {
-  constexpr std::size_t kDigitsMax = 20;
-  return std::to_chars(at, at + kDigitsMax, value, base).ptr;
+constexpr std::size_t kDigitsMax = 20;
+
+char* put_decimal(char* at, std::uint64_t value) noexcept {
+  std::size_t digits = 1;
+  for (std::uint64_t bound = 10; digits < kDigitsMax && value >= bound; bound *= 10)
+    ++digits;
+  for (char* digit = at + digits; digit != at; value /= 10)
+    *--digit = static_cast<char>('0' + value % 10);
+  return at + digits;
 }
 
 // At most: removed fields count as well.
@@ -41,48 +47,38 @@ char* put_number(char* at, std::uint64_t value, int base) noexcept {
   return total;
 }
 
-[[nodiscard]] inline bool has_pair(const char* at, const char* pair) noexcept {
-  return std::memcmp(at, pair, 2) == 0;
+// Whether the field still is the line that it was made from.
+[[nodiscard]] inline bool stands_as_line(const Field& field) noexcept {
+  return field.is_line && field.value_data == field.name_data + field.name_bytes + 2 &&
+         std::memcmp(field.value_data + field.value_bytes, "\r\n", 2) == 0;
 }
 
-// Whether the field lies in `lines` as "name: value CRLF".
-[[nodiscard]] inline bool is_line(const Field& field, std::string_view lines) noexcept {
-  const auto name = reinterpret_cast<std::uintptr_t>(field.name_data);
-  const auto value = reinterpret_cast<std::uintptr_t>(field.value_data);
-  if (name - reinterpret_cast<std::uintptr_t>(lines.data()) >= lines.size()) return false;
-  return value == name + field.name_bytes + 2 &&
-         has_pair(field.name_data + field.name_bytes, ": ") &&
-         has_pair(field.value_data + field.value_bytes, "\r\n");
-}
-
-// Writes every field but the removed and those of `skipped`. Lines that still stand side by side as
-// they came are copied in one piece; each was checked to be exactly name, ": ", value, CRLF.
+// Writes every field but the removed and those of `skipped`. Lines that stand side by side in
+// memory are copied in one piece.
 char* put_fields(char* at, const HeaderList& list, std::uint64_t skipped) noexcept {
-  const std::string_view lines = list.lines();
-  const char* run = lines.data();
-  std::size_t run_bytes = 0;
-  const auto flush = [&at, &run, &run_bytes] {
-    if (run_bytes > 0) at = put(at, {run, run_bytes});
-    run_bytes = 0;
+  const char* run = nullptr;
+  const char* run_end = nullptr;
+  const auto put_run = [&] {
+    if (run_end != run) at = put(at, {run, static_cast<std::size_t>(run_end - run)});
   };
   for (const Field& field : list.fields()) {
-    if (field.is_removed || (skipped & bit(field.id)) != 0) continue;
-    if (is_line(field, lines)) {
-      const std::size_t line_bytes = field.name_bytes + std::size_t{field.value_bytes} + kLineExtra;
-      if (run + run_bytes != field.name_data) {
-        flush();
+    if (field.is_removed || (skipped >> static_cast<unsigned>(field.id) & 1) != 0) continue;
+    if (stands_as_line(field)) [[likely]] {
+      if (run_end != field.name_data) {
+        put_run();
         run = field.name_data;
       }
-      run_bytes += line_bytes;
+      run_end = field.value_data + field.value_bytes + 2;
       continue;
     }
-    flush();
+    put_run();
+    run = run_end = nullptr;
     at = put(at, field.name());
     at = put(at, ": ");
     at = put(at, field.value());
     at = put(at, "\r\n");
   }
-  flush();
+  put_run();
   return at;
 }
 
@@ -132,7 +128,7 @@ char* Http1Codec::put_framing(char* at) const noexcept {
   if (writing_ == Writing::kChunked) return put(at, "transfer-encoding: chunked\r\n");
   if (writing_ != Writing::kKnown) return at;
   at = put(at, "content-length: ");
-  at = put_number(at, owed_bytes_, 10);
+  at = put_decimal(at, owed_bytes_);
   return put(at, "\r\n");
 }
 
@@ -178,7 +174,9 @@ void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
   if (writing_ == Writing::kNothing && head.fields.find(FieldName::kContentLength) != nullptr) {
     at = put(at, "content-length: 0\r\n");
   }
-  at = put_connection(at, keep_alive_ ? "" : "close", head.upgrade, head.accepts_trailers);
+  if (!keep_alive_ || head.accepts_trailers || !head.upgrade.empty()) {
+    at = put_connection(at, keep_alive_ ? "" : "close", head.upgrade, head.accepts_trailers);
+  }
   at = put(at, "\r\n");
   out.commit(static_cast<std::size_t>(at - start));
 }
@@ -208,9 +206,11 @@ void Http1Codec::write_response_head(const ResponseHead& head, Buffer& out) {
   at = put_fields(at, head.fields, tells_length ? kOwnButLength : kOwnFields);
   at = put_framing(at);
   if (writing_ == Writing::kNothing && !is_bodiless_message) at = put(at, "content-length: 0\r\n");
-  std::string_view lifetime = keep_alive_ ? "" : "close";
-  if (keep_alive_ && peer_version_ == HttpVersion::kHttp10) lifetime = "keep-alive";
-  at = put_connection(at, is_tunnel ? std::string_view{} : lifetime, head.upgrade, false);
+  if (!keep_alive_ || peer_version_ == HttpVersion::kHttp10 || !head.upgrade.empty()) {
+    const std::string_view lifetime = keep_alive_ ? "keep-alive" : "close";
+    const bool is_silent = is_tunnel || (keep_alive_ && peer_version_ != HttpVersion::kHttp10);
+    at = put_connection(at, is_silent ? std::string_view{} : lifetime, head.upgrade, false);
+  }
   at = put(at, "\r\n");
   out.commit(static_cast<std::size_t>(at - start));
 }
@@ -233,7 +233,7 @@ void Http1Codec::write_body_prefix(std::size_t bytes, Buffer& out) {
   if (writing_ != Writing::kChunked) return;
   constexpr std::size_t kSizeLineMax = 24;
   char* const start = out.reserve(kSizeLineMax);
-  char* const end = put(put_number(start, bytes, 16), "\r\n");
+  char* const end = put(std::to_chars(start, start + kDigitsMax, bytes, 16).ptr, "\r\n");
   out.commit(static_cast<std::size_t>(end - start));
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/http/http1_parser.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
 #include "daemon/base/text.h"
 #include "daemon/http/char_class.h"
+#include "daemon/http/field_names.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -42,58 +42,6 @@ constexpr std::size_t kBlock = 16;
   while (at < size && !chars::is(data[at], chars::kControl))
     ++at;
   return at;
-}
-
-// 0 for what is no tchar, else the character in lower case.
-constexpr std::array<char, 256> kLowerToken = [] {
-  std::array<char, 256> table{};
-  for (unsigned c = 0; c < 256; ++c) {
-    const char byte = static_cast<char>(static_cast<unsigned char>(c));
-    if (chars::is(byte, chars::kToken)) table[c] = text::lower(byte);
-  }
-  return table;
-}();
-
-constexpr std::size_t kNameMax = 0xffff;
-
-[[nodiscard]] std::size_t lower_name_bytewise(char* line, std::size_t length) noexcept {
-  while (const char c = kLowerToken[static_cast<unsigned char>(line[length])])
-    line[length++] = c;
-  return line[length] == ':' && length <= kNameMax ? length : 0;
-}
-
-// Lowers the field name at `line` and returns its length, or 0 where the line, which ends in CR,
-// does not begin with a name and a colon. Letters and "-" go 16 at a time; from any other tchar on
-// a name is walked.
-[[nodiscard]] inline std::size_t lower_name(char* line) noexcept {
-#if defined(__SSE2__)
-  alignas(16) static constexpr std::array<std::int8_t, 2 * kBlock> kLanes = {
-      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-  std::size_t length = 0;
-  for (;;) {
-    __m128i block;
-    std::memcpy(&block, line + length, kBlock);
-    const __m128i from_a =
-        _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-    const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
-    const __m128i dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
-    const auto plain = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
-    const auto taken = static_cast<unsigned>(std::countr_one(plain));
-    // What stands behind the name in this block must stay as it is.
-    __m128i lanes;
-    std::memcpy(&lanes, kLanes.data() + kBlock - taken, kBlock);
-    const __m128i bit = _mm_and_si128(_mm_and_si128(letter, lanes), _mm_set1_epi8(0x20));
-    block = _mm_or_si128(block, bit);
-    std::memcpy(line + length, &block, kBlock);
-    length += taken;
-    if (taken == kBlock) continue;
-    if (line[length] == ':' && length < kNameMax) [[likely]]
-      return length;
-    return lower_name_bytewise(line, length);
-  }
-#else
-  return lower_name_bytewise(line, 0);
-#endif
 }
 
 [[nodiscard]] bool is_other_version(std::string_view version) noexcept {
@@ -286,9 +234,9 @@ Refusal parse_request_line(std::string_view line, RequestLine& parsed) noexcept 
   if (line[method_bytes] != ' ' || line[version_at - 1] != ' ') {
     return bad("RFC 9112 section 3: request line is not method SP target SP version");
   }
-  parsed.method_text = line.substr(0, method_bytes);
+  parsed.method_text = {line.data(), method_bytes};
   parsed.method = method_of(parsed.method_text);
-  parsed.target = line.substr(method_bytes + 1, version_at - method_bytes - 2);
+  parsed.target = {line.data() + method_bytes + 1, version_at - method_bytes - 2};
   return parse_version(line.data() + version_at, parsed.version);
 }
 
@@ -310,7 +258,7 @@ Refusal parse_status_line(std::string_view line, StatusLine& parsed) noexcept {
   }
   if (line.size() == kReasonAt) return {};
   if (line[kReasonAt] != ' ') return bad("RFC 9112 section 4: no space behind the status code");
-  parsed.reason = line.substr(kReasonAt + 1);
+  parsed.reason = {line.data() + kReasonAt + 1, line.size() - kReasonAt - 1};
   return {};
 }
 
@@ -324,7 +272,7 @@ Refusal parse_fields(char* section, const LineEnds& ends, std::size_t first, Hea
   std::uint64_t present = 0;
   std::size_t charged = 0;
   for (Field* field = reserved; field != reserved + count; ++field) {
-    const std::size_t name_bytes = lower_name(line);
+    const std::size_t name_bytes = read_field_name(line, field->id);
     char* const end = section + *line_end++;
     if (name_bytes == 0) return wrong_name({line, static_cast<std::size_t>(end - line)});
     const std::string_view value = trimmed(line + name_bytes + 1, end);
@@ -332,8 +280,10 @@ Refusal parse_fields(char* section, const LineEnds& ends, std::size_t first, Hea
     field->value_data = value.data();
     field->value_bytes = static_cast<std::uint32_t>(value.size());
     field->name_bytes = static_cast<std::uint16_t>(name_bytes);
-    field->id = known_name({line, name_bytes});
-    field->is_removed = false;
+    // So the line is one that the writer may copy as it stands.
+    const bool is_line = line[name_bytes + 1] == ' ' && value.data() == line + name_bytes + 2 &&
+                         value.data() + value.size() == end;
+    field->mark(is_line ? Field::Form::kLine : Field::Form::kParts);
     present |= HeaderList::bit(field->id);
     charged += name_bytes + value.size();
     line = end + 2;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// RequestHead, ResponseHead: what every HTTP version says, without how it says it. Connection handling (keep-alive,
-// chunking, hop-by-hop fields) stays in the codecs: a codec takes hop-by-hop fields out on the way in and writes its own on the way out.
+// RequestHead, ResponseHead: what every HTTP version says, without how it says it. Connection
+// handling (keep-alive, chunking, hop-by-hop fields) stays in the codecs: a codec takes hop-by-hop
+// fields out on the way in and writes its own on the way out.
 
 #include <cstdint>
 #include <string_view>
@@ -11,7 +12,16 @@
 namespace limpet {
 
 enum class Method : std::uint8_t {
-  kGet, kHead, kPost, kPut, kDelete, kConnect, kOptions, kTrace, kPatch, kOther
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kConnect,
+  kOptions,
+  kTrace,
+  kPatch,
+  kOther
 };
 
 /// Whether sending the request twice does what sending it once does (RFC 9110 section 9.2.2).
@@ -44,13 +54,14 @@ struct RequestHead {
   bool accepts_trailers = false;  ///< TE: trailers
   std::string_view method_text;
   std::string_view scheme;     ///< of an absolute target or :scheme; else empty
-  std::string_view authority;  ///< of the absolute target, else Host; as sent, valid by RFC 3986; may be empty for HTTP/1.0
+  std::string_view authority;  ///< of the absolute target, else Host; as sent, valid by RFC 3986;
+                               ///< may be empty for HTTP/1.0
   std::string_view target;     ///< what goes to the replica, octet for octet: "/path?query" or "*"
   std::string_view path;       ///< of target, without the query; "*" for OPTIONS *
   std::string_view query;      ///< behind "?", or empty
   std::string_view upgrade;    ///< the protocol of a wanted upgrade ("websocket"), or empty
   BodyLength body;
-  HeaderList fields;           ///< hop-by-hop fields are gone; Host is kept as a field for HTTP/1
+  HeaderList fields;  ///< hop-by-hop fields are gone; Host is kept as a field for HTTP/1
 };
 
 /// The head of a response, informational ones among them.

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// StreamEvent: what a codec reports. A codec appends these while it reads and calls nobody; the connection
-// walks them afterwards. So nothing can be destroyed under a parser, and a test is a vector to compare.
+// StreamEvent: what a codec reports. A codec appends these while it reads and calls nobody; the
+// connection walks them afterwards. So nothing can be destroyed under a parser, and a test is a
+// vector to compare.
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "daemon/http/message.h"
 
 namespace limpet {
 
-/// What is wrong with what the other side sent. The number to answer a client with is in status_of().
+/// What is wrong with what the other side sent. The number to answer a client with is in
+/// status_of().
 enum class Fault : std::uint8_t {
   kNone,
-  kBadRequest,          ///< 400: any breach of RFC 9112 that has no better number
-  kTargetTooLong,       ///< 414
-  kFieldsTooLarge,      ///< 431: bytes or count
-  kUnknownCoding,       ///< 501: a transfer coding other than chunked
-  kUnknownVersion,      ///< 505
-  kBadResponse,         ///< a replica's answer that breaks the rules: 502
-  kTruncated,           ///< the bytes ended before the message did
-  kReset,               ///< the other side took the stream back (HTTP/2)
-  kExpectationFailed,   ///< 417: Expect other than 100-continue
+  kBadRequest,         ///< 400: any breach of RFC 9112 that has no better number
+  kTargetTooLong,      ///< 414
+  kFieldsTooLarge,     ///< 431: bytes or count
+  kUnknownCoding,      ///< 501: a transfer coding other than chunked
+  kUnknownVersion,     ///< 505
+  kBadResponse,        ///< a replica's answer that breaks the rules: 502
+  kTruncated,          ///< the bytes ended before the message did
+  kReset,              ///< the other side took the stream back (HTTP/2)
+  kExpectationFailed,  ///< 417: Expect other than 100-continue
 };
 
 /// The status limpet answers a fault of a request with.
@@ -37,7 +40,8 @@ struct StreamEvent {
     kBody,           ///< `bytes`, never empty; tunnel bytes come as this too
     kTrailers,       ///< `trailers`; kEnd follows
     kEnd,            ///< the message is complete
-    kFault,          ///< `fault` and `reason`: nothing more comes of this stream (HTTP/1: of this connection)
+    kFault,          ///< `fault` and `reason`: nothing more comes of this stream (HTTP/1: of this
+                     ///< connection)
     kGoaway,         ///< the other side wants no new streams
   };
 
@@ -50,16 +54,48 @@ struct StreamEvent {
     HeaderList* trailers;
     const char* reason;  ///< static text that cites the rule, for the log
   };
-  std::string_view bytes;  ///< Borrows: the bytes given to feed(), so only until the caller reuses those
+  std::string_view
+      bytes;  ///< Borrows: the bytes given to feed(), so only until the caller reuses those
 };
 
-using StreamEvents = std::vector<StreamEvent>;
+/// The events of one feed(), in order; a vector whose appending costs a comparison.
+class StreamEvents {
+ public:
+  StreamEvents() = default;
+  StreamEvents(const StreamEvents&) = delete;
+  StreamEvents& operator=(const StreamEvents&) = delete;
+
+  /// Appends an event of stream 0; what else its kind has is for the caller to set.
+  StreamEvent& add(StreamEvent::Kind kind) {
+    if (count_ == capacity_) [[unlikely]]
+      grow();
+    StreamEvent& event = events_[count_++];
+    event.kind = kind;
+    event.fault = Fault::kNone;
+    event.stream = 0;
+    return event;
+  }
+  /// Forgets them; the room stays.
+  void clear() noexcept { count_ = 0; }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] const StreamEvent* begin() const noexcept { return events_.get(); }
+  [[nodiscard]] const StreamEvent* end() const noexcept { return events_.get() + count_; }
+
+ private:
+  void grow();
+
+  std::unique_ptr<StreamEvent[]> events_;
+  std::size_t count_ = 0;
+  std::size_t capacity_ = 0;
+};
 
 /// Where a codec puts a head: the connection knows which exchange a stream belongs to.
 class HeadHome {
  public:
   virtual ~HeadHome() = default;
-  /// The arena for the next head of `stream`. For a request: a fresh one, which becomes the exchange's.
+  /// The arena for the next head of `stream`. For a request: a fresh one, which becomes the
+  /// exchange's.
   [[nodiscard]] virtual Arena& arena_for(std::uint32_t stream) = 0;
 };
 
@@ -68,7 +104,7 @@ struct CodecLimits {
   std::size_t request_line_bytes = 8 * 1024;
   std::size_t header_bytes = 32 * 1024;  ///< name + value + 32 a field, trailers included
   std::size_t header_fields = 100;
-  std::size_t chunk_line_bytes = 256;    ///< size and extensions of one chunk
+  std::size_t chunk_line_bytes = 256;  ///< size and extensions of one chunk
 };
 
 }  // namespace limpet

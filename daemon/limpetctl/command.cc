@@ -153,9 +153,11 @@ ParsedCommand parse_command(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool is_wrong = error.get_exit_code() != 0;
-    // A word that is no verb is left over, and the missing verb is what is complained of: the word says more.
+    // A word that is no verb is left over, and the missing verb is what is complained of: the word
+    // says more.
     if (is_wrong && !app.remaining().empty()) {
-      std::cerr << "limpetctl: unknown verb \"" << app.remaining().front() << "\"\nRun with --help for the verbs.\n";
+      std::cerr << "limpetctl: unknown verb \"" << app.remaining().front()
+                << "\"\nRun with --help for the verbs.\n";
       return {std::nullopt, 2};
     }
     static_cast<void>(app.exit(error, std::cout, std::cerr));

@@ -8,11 +8,13 @@ T& MetricSet::find_or_make(std::map<Key, std::unique_ptr<T>>& family, std::strin
                            const Labels& labels) {
   Key key{std::string(name), {}};
   key.labels.reserve(labels.size());
-  for (const auto& [label, value] : labels) key.labels.emplace_back(std::string(label), value);
+  for (const auto& [label, value] : labels)
+    key.labels.emplace_back(std::string(label), value);
   const std::lock_guard lock(mutex_);
   if (auto found = family.find(key); found != family.end()) return *found->second;
   if (family.size() >= kSeriesMax) {
-    for (auto& [label, value] : key.labels) value = kFolded;
+    for (auto& [label, value] : key.labels)
+      value = kFolded;
   }
   auto& place = family[std::move(key)];
   if (!place) place = std::make_unique<T>();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Counter, Gauge, Histogram: numbers with one writer, read by anybody without a lock. MetricSet owns those of one worker.
-// Not Prometheus: exposition.h adds up the workers and writes the text.
+// Counter, Gauge, Histogram: numbers with one writer, read by anybody without a lock. MetricSet
+// owns those of one worker. Not Prometheus: exposition.h adds up the workers and writes the text.
 
 #include <array>
 #include <atomic>
@@ -24,7 +24,9 @@ class Counter {
   void add(std::uint64_t n = 1) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::uint64_t> value_{0};
@@ -38,7 +40,9 @@ class Gauge {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  [[nodiscard]] std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t value() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::int64_t> value_{0};
@@ -49,17 +53,18 @@ class Gauge {
 class Histogram {
  public:
   static constexpr std::array<std::chrono::microseconds, 14> kBounds = {
-      std::chrono::microseconds(500),     std::chrono::microseconds(1'000),
-      std::chrono::microseconds(2'500),   std::chrono::microseconds(5'000),
-      std::chrono::microseconds(10'000),  std::chrono::microseconds(25'000),
-      std::chrono::microseconds(50'000),  std::chrono::microseconds(100'000),
-      std::chrono::microseconds(250'000), std::chrono::microseconds(500'000),
-      std::chrono::microseconds(1'000'000), std::chrono::microseconds(5'000'000),
+      std::chrono::microseconds(500),        std::chrono::microseconds(1'000),
+      std::chrono::microseconds(2'500),      std::chrono::microseconds(5'000),
+      std::chrono::microseconds(10'000),     std::chrono::microseconds(25'000),
+      std::chrono::microseconds(50'000),     std::chrono::microseconds(100'000),
+      std::chrono::microseconds(250'000),    std::chrono::microseconds(500'000),
+      std::chrono::microseconds(1'000'000),  std::chrono::microseconds(5'000'000),
       std::chrono::microseconds(10'000'000), std::chrono::microseconds(30'000'000)};
 
   void observe(std::chrono::nanoseconds took) noexcept {
     std::size_t i = 0;
-    while (i < kBounds.size() && took > kBounds[i]) ++i;
+    while (i < kBounds.size() && took > kBounds[i])
+      ++i;
     counts_[i].add();
     sum_ns_.add(took.count() > 0 ? static_cast<std::uint64_t>(took.count()) : 0);
   }
@@ -75,12 +80,14 @@ class Histogram {
 /// Label names with their values, in the order in which they are shown.
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
-/// The numbers of one worker (or of the process's main thread), found by name and labels, and kept across reloads.
-/// Owns: every metric it gave out; addresses stay valid as long as the set.
-/// Thread: asked by its worker, read by any; the lock is taken when a handle is asked for and at a scrape, never per request.
+/// The numbers of one worker (or of the process's main thread), found by name and labels, and kept
+/// across reloads. Owns: every metric it gave out; addresses stay valid as long as the set. Thread:
+/// asked by its worker, read by any; the lock is taken when a handle is asked for and at a scrape,
+/// never per request.
 class MetricSet {
  public:
-  static constexpr std::size_t kSeriesMax = 20'000;  ///< beyond it, one shared series named by kFolded takes the rest
+  static constexpr std::size_t kSeriesMax =
+      20'000;  ///< beyond it, one shared series named by kFolded takes the rest
   static constexpr std::string_view kFolded = "other";
 
   /// The handle for a series of the catalogue (metrics/catalogue.h); made at first asking.
@@ -98,14 +105,18 @@ class MetricSet {
   template <typename Counters, typename Gauges, typename Histograms>
   void visit(Counters&& counters, Gauges&& gauges, Histograms&& histograms) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, metric] : counters_) counters(key, *metric);
-    for (const auto& [key, metric] : gauges_) gauges(key, *metric);
-    for (const auto& [key, metric] : histograms_) histograms(key, *metric);
+    for (const auto& [key, metric] : counters_)
+      counters(key, *metric);
+    for (const auto& [key, metric] : gauges_)
+      gauges(key, *metric);
+    for (const auto& [key, metric] : histograms_)
+      histograms(key, *metric);
   }
 
  private:
   template <typename T>
-  T& find_or_make(std::map<Key, std::unique_ptr<T>>& family, std::string_view name, const Labels& labels);
+  T& find_or_make(std::map<Key, std::unique_ptr<T>>& family, std::string_view name,
+                  const Labels& labels);
 
   mutable std::mutex mutex_;
   std::map<Key, std::unique_ptr<Counter>> counters_;

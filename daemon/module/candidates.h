@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Candidates: the replicas of a pool at the moment of one choice: who stands how, who is eligible, and the choice itself. Eligibility
-// is looked up lazily, so that a choice costs the same with 3 replicas and with 10,000. Affinity prefers, balance picks.
+// Candidates: the replicas of a pool at the moment of one choice: who stands how, who is eligible,
+// and the choice itself. Eligibility is looked up lazily, so that a choice costs the same with 3
+// replicas and with 10,000. Affinity prefers, balance picks.
 
 #include <cstdint>
 
@@ -16,12 +17,14 @@ enum class Standing : std::uint8_t {
   kDown,      ///< state = "down", failed its probes, or ejected
   kTried,     ///< this exchange failed on it already
   kDraining,  ///< keeps its sessions, takes no new ones
-  kUnproven,  ///< not probed yet: keeps its sessions, takes no new ones until the first probe has ended
+  kUnproven,  ///< not probed yet: keeps its sessions, takes no new ones until the first probe has
+              ///< ended
   kFull,      ///< at max_requests (asked of the limits the balance module set)
   kReady,
 };
 
-/// The most that balance allows a replica; 0 = no limit. Set by the balance module's plan for its pool.
+/// The most that balance allows a replica; 0 = no limit. Set by the balance module's plan for its
+/// pool.
 struct ReplicaLimits {
   std::uint32_t requests_max = 0;
   std::uint32_t sessions_max = 0;
@@ -32,7 +35,8 @@ struct Choice {
   enum class Kind : std::uint8_t {
     kNone,    ///< nobody chose: 503
     kChosen,  ///< `replica`
-    kWait,    ///< for `replica`, or for any where it is null; asked again when one has room or recovers, or at the end of `at_most`
+    kWait,    ///< for `replica`, or for any where it is null; asked again when one has room or
+              ///< recovers, or at the end of `at_most`
     kAnswer,  ///< Exchange::answer was set
   };
   Kind kind = Kind::kNone;
@@ -45,23 +49,30 @@ struct Choice {
 /// Borrows: the pool and the exchange. Lifetime: one select phase.
 class Candidates {
  public:
-  Candidates(const PoolFacts& pool, Exchange& exchange, ReplicaLimits limits, Instant now, bool is_panicking) noexcept
+  Candidates(const PoolFacts& pool, Exchange& exchange, ReplicaLimits limits, Instant now,
+             bool is_panicking) noexcept
       : pool_(pool), exchange_(exchange), limits_(limits), now_(now), is_panicking_(is_panicking) {}
 
   [[nodiscard]] const PoolFacts& pool() const noexcept { return pool_; }
-  [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(pool_.replicas.size()); }
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(pool_.replicas.size());
+  }
   [[nodiscard]] const Replica& at(std::uint32_t i) const noexcept { return pool_.replicas[i]; }
   [[nodiscard]] Instant now() const noexcept { return now_; }
-  /// Fewer replicas than `panic_threshold` are eligible: health is disregarded (not an operator's "down").
+  /// Fewer replicas than `panic_threshold` are eligible: health is disregarded (not an operator's
+  /// "down").
   [[nodiscard]] bool is_panicking() const noexcept { return is_panicking_; }
 
   [[nodiscard]] Standing standing(const Replica& replica) const noexcept;
-  /// Whether balance may give a request without a session to it: ready, weight above 0, not over sessions_max.
+  /// Whether balance may give a request without a session to it: ready, weight above 0, not over
+  /// sessions_max.
   [[nodiscard]] bool is_eligible(const Replica& replica) const noexcept;
   /// Whether it would be eligible if it had room: worth waiting for.
   [[nodiscard]] bool is_worth_waiting_for(const Replica& replica) const noexcept;
 
-  void choose(const Replica& replica) noexcept { choice_ = {Choice::Kind::kChosen, &replica, {}, 0}; }
+  void choose(const Replica& replica) noexcept {
+    choice_ = {Choice::Kind::kChosen, &replica, {}, 0};
+  }
   /// Waits for `replica`, or for any where it is null.
   void wait_for(const Replica* replica, Duration at_most, std::uint32_t queue_max) noexcept {
     choice_ = {Choice::Kind::kWait, replica, at_most, queue_max};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Chain: the modules of one pool at work in one worker, with one array a phase, so that a phase nobody wants costs one comparison.
+// Chain: the modules of one pool at work in one worker, with one array a phase, so that a phase
+// nobody wants costs one comparison.
 
 #include <array>
 #include <memory>
@@ -36,10 +37,12 @@ class Chain {
   /// In the opposite order: who changed the request last sees the response first.
   void tell_response(Exchange& exchange) const {
     const auto& row = by_phase_[static_cast<std::size_t>(Phase::kResponse)];
-    for (auto at = row.rbegin(); at != row.rend(); ++at) static_cast<void>((*at)->on_response(exchange));
+    for (auto at = row.rbegin(); at != row.rend(); ++at)
+      static_cast<void>((*at)->on_response(exchange));
   }
   void tell_done(const Exchange& exchange) const noexcept {
-    for (Module* module : by_phase_[static_cast<std::size_t>(Phase::kDone)]) module->on_done(exchange);
+    for (Module* module : by_phase_[static_cast<std::size_t>(Phase::kDone)])
+      module->on_done(exchange);
   }
 
  private:

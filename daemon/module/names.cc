@@ -27,9 +27,19 @@ std::string_view name_of(Ending ending) noexcept {
 }
 
 std::string_view name_of(FailureCause cause) noexcept {
-  constexpr std::array<std::string_view, 12> kNames = {
-      "",       "connect-refused", "connect-timeout", "connect-failed", "unsent",    "refused-stream",
-      "reset",  "bad-response",    "head-timeout",    "body-timeout",   "truncated", "status"};
+  constexpr std::array<std::string_view, 13> kNames = {"",
+                                                       "connect-refused",
+                                                       "connect-timeout",
+                                                       "connect-failed",
+                                                       "unsent",
+                                                       "refused-stream",
+                                                       "reset",
+                                                       "bad-response",
+                                                       "head-timeout",
+                                                       "body-timeout",
+                                                       "truncated",
+                                                       "own-limit",
+                                                       "status"};
   return kNames[static_cast<std::size_t>(cause)];
 }
 

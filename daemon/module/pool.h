@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// PoolFacts: what modules may know of a pool: its name, its replicas, its revision weights. Immutable, part of a snapshot.
-// Candidates (candidates.h) is the view of it for one choice.
+// PoolFacts: what modules may know of a pool: its name, its replicas, its revision weights.
+// Immutable, part of a snapshot. Candidates (candidates.h) is the view of it for one choice.
 
 #include <cstdint>
 #include <string>
@@ -20,8 +20,9 @@ struct PoolFacts {
   std::string name;
   std::vector<Replica> replicas;
   std::unordered_map<std::string_view, std::uint32_t> index_by_id;  ///< views into replicas[i].id
-  std::vector<std::pair<std::string, std::uint32_t>> revisions;     ///< revision and its share of new sessions; empty = no rule
-  bool forwards_client_host = true;                                 ///< forward_host = "client"
+  std::vector<std::pair<std::string, std::uint32_t>>
+      revisions;                     ///< revision and its share of new sessions; empty = no rule
+  bool forwards_client_host = true;  ///< forward_host = "client"
 
   [[nodiscard]] const Replica* find(std::string_view id) const noexcept {
     const auto at = index_by_id.find(id);

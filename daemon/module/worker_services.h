@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// WorkerServices: what a worker lends to its modules: time, random numbers, counters, the access log's writer. No sockets, no loop.
+// WorkerServices: what a worker lends to its modules: time, random numbers, counters, the access
+// log's writer. No sockets, no loop.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,10 @@ namespace limpet {
 class WorkerServices {
  public:
   WorkerServices(std::size_t worker, MetricSet& metrics, LineWriter* access_log)
-      : random(Random::from_kernel()), worker_(worker), metrics_(metrics), access_log_(access_log) {}
+      : random(Random::from_kernel()),
+        worker_(worker),
+        metrics_(metrics),
+        access_log_(access_log) {}
 
   /// The instant at which this turn of the loop began.
   [[nodiscard]] Instant now() const noexcept { return now_; }
@@ -48,8 +52,9 @@ class WorkerServices {
 /// What one module instance gets at start: the worker's services and its place.
 struct ModuleServices {
   WorkerServices& worker;
-  const PoolFacts* pool;  ///< the pool whose chain it is in; null in the chain for exchanges without a pool
-  std::size_t slot;       ///< its place in Exchange::notes
+  const PoolFacts*
+      pool;  ///< the pool whose chain it is in; null in the chain for exchanges without a pool
+  std::size_t slot;  ///< its place in Exchange::notes
 };
 
 }  // namespace limpet

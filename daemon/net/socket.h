@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Sockets: listen, accept, connect, and the options limpet wants on each. Stream sockets only, never blocking. What bytes mean is
-// none of this file's business; who is told of readiness is event/watch.h's.
+// Sockets: listen, accept, connect, and the options limpet wants on each. Stream sockets only,
+// never blocking. What bytes mean is none of this file's business; who is told of readiness is
+// event/watch.h's.
 
 #include <cstdint>
 #include <string_view>
@@ -12,15 +13,16 @@
 
 namespace limpet {
 
-/// A listening socket with SO_REUSEPORT, so that each worker has its own and the kernel spreads connections.
-/// Errors: names the address, the reason and the way out (port in use, no permission).
+/// A listening socket with SO_REUSEPORT, so that each worker has its own and the kernel spreads
+/// connections. Errors: names the address, the reason and the way out (port in use, no permission).
 [[nodiscard]] Result<Fd> open_listening(const Address& address, int backlog = 4096);
 
-/// One connection from the queue of a listening socket, with `peer` filled in; closed where there is none or no descriptor
-/// is left (errno tells).
+/// One connection from the queue of a listening socket, with `peer` filled in; closed where there
+/// is none or no descriptor is left (errno tells).
 [[nodiscard]] Fd accept_connection(int listening, Address& peer) noexcept;
 
-/// Begins to connect. `errno_out` is 0 or EINPROGRESS where the descriptor is open, else the reason.
+/// Begins to connect. `errno_out` is 0 or EINPROGRESS where the descriptor is open, else the
+/// reason.
 [[nodiscard]] Fd begin_connect(const Address& address, int& errno_out) noexcept;
 /// How a connect that became writable ended: 0 or an errno.
 [[nodiscard]] int connect_result(int descriptor) noexcept;

@@ -3,19 +3,31 @@
 
 #include <string>
 
+#include "daemon/base/text.h"
+#include "daemon/http/authority.h"
+#include "daemon/http/date.h"
 #include "daemon/http/forwarded.h"
 
 namespace limpet {
 
 namespace {
 
-std::string_view number_in(Arena& arena, std::uint64_t number) { return arena.copy(std::to_string(number)); }
+std::string_view number_in(Arena& arena, std::uint64_t number) {
+  return arena.copy(std::to_string(number));
+}
+
+// Without its port; the colons of an IPv6 address stand in brackets (RFC 3986 section 3.2.2).
+std::string_view host_of(std::string_view authority) {
+  Authority parsed;
+  return parse_authority(authority, parsed) ? parsed.host : authority;
+}
 
 // A body that the configuration or a module wrote, in place of the standard one.
 LocalAnswer whole_answer(Arena& arena, const Answer& answer) {
   auto* head = new (arena.allocate(sizeof(ResponseHead))) ResponseHead(arena);
   head->status = answer.status;
-  head->body = {answer.body.empty() ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown, answer.body.size()};
+  head->body = {answer.body.empty() ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown,
+                answer.body.size()};
   head->fields.add(FieldName::kContentType,
                    answer.content_type.empty() ? "text/plain; charset=utf-8" : answer.content_type);
   head->fields.add(FieldName::kContentLength, number_in(arena, answer.body.size()));
@@ -29,12 +41,14 @@ LocalAnswer make_answer(const Exchange& exchange, std::string_view date) {
   Arena& arena = exchange.arena;
   const LocalAnswer made =
       answer.body.empty()
-          ? make_local_answer(arena, {answer.status, answer_form(exchange.request.fields), exchange.request_id, answer.detail})
+          ? make_local_answer(arena, {answer.status, answer_form(exchange.request.fields),
+                                      exchange.request_id, answer.detail})
           : whole_answer(arena, answer);
   HeaderList& fields = made.head->fields;
   if (!answer.location.empty()) fields.add(FieldName::kLocation, answer.location);
   if (answer.retry_after.count() > 0) {
-    fields.add(FieldName::kRetryAfter, number_in(arena, static_cast<std::uint64_t>(answer.retry_after.count())));
+    fields.add(FieldName::kRetryAfter,
+               number_in(arena, static_cast<std::uint64_t>(answer.retry_after.count())));
   }
   fields.add(FieldName::kDate, date);
   return made;
@@ -51,15 +65,22 @@ std::string_view redirect_location(Arena& arena, std::string_view to, const Requ
       return true;
     };
     const std::string query = request.query.empty() ? "" : "?" + std::string(request.query);
-    const std::string_view host = request.authority.substr(0, request.authority.rfind(':'));
-    if (put("{host}", host) || put("{path}", request.path) || put("{query}", query)) continue;
+    if (put("{host}", host_of(request.authority)) || put("{path}", request.path) ||
+        put("{query}", query))
+      continue;
     made += to[at++];
   }
   return arena.copy(made);
 }
 
-void add_response_fields(ResponseHead& head, std::string_view date) {
-  if (!head.fields.may_have(FieldName::kDate)) head.fields.add(FieldName::kDate, date);
+bool is_event_stream(const ResponseHead& head) noexcept {
+  return text::starts_with_ignoring_case(head.fields.value(FieldName::kContentType),
+                                         "text/event-stream");
+}
+
+void add_response_fields(ResponseHead& head, std::string_view date_line) {
+  if (!head.fields.may_have(FieldName::kDate))
+    head.fields.add_line(FieldName::kDate, date_line, DateCache::kNameBytes);
   add_via(head.fields, head.version);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Answers: limpet's own responses as the relay gives them (status, redirect, Retry-After), and the fields that every response gets on
-// its way to the client. The bodies are made by http/local_answer.h.
+// Answers: limpet's own responses as the relay gives them (status, redirect, Retry-After), and the
+// fields that every response gets on its way to the client. The bodies are made by
+// http/local_answer.h.
 
 #include <string_view>
 
@@ -14,11 +15,16 @@ namespace limpet {
 /// Borrows: `date`, until the head is written.
 [[nodiscard]] LocalAnswer make_answer(const Exchange& exchange, std::string_view date);
 
-/// Where a redirect leads: `to` with {host}, {path} and {query} filled in from the request ({query} with its "?").
-[[nodiscard]] std::string_view redirect_location(Arena& arena, std::string_view to, const RequestHead& request);
+/// Where a redirect leads: `to` with {host}, {path} and {query} filled in from the request ({query}
+/// with its "?").
+[[nodiscard]] std::string_view redirect_location(Arena& arena, std::string_view to,
+                                                 const RequestHead& request);
+
+/// Whether the response is a stream of server-sent events, which ends only when somebody leaves.
+[[nodiscard]] bool is_event_stream(const ResponseHead& head) noexcept;
 
 /// Via, and Date where the replica sent none (RFC 9110 sections 6.6.1, 7.6.3).
-/// Borrows: `date`, until the head is written.
-void add_response_fields(ResponseHead& head, std::string_view date);
+/// `date_line` is the whole line (DateCache::line). Borrows: it, until the head is written.
+void add_response_fields(ResponseHead& head, std::string_view date_line);
 
 }  // namespace limpet

@@ -15,13 +15,16 @@ namespace {
 
 // What a client may send ahead while its request is being answered; more stays in the kernel.
 constexpr std::size_t kPipelinedBytesMax = 16 * 1024;
-// How long a closing connection is read out, so that the last answer is not destroyed by a reset (RFC 9112 section 9.6).
+// How long a closing connection is read out, so that the last answer is not destroyed by a reset
+// (RFC 9112 section 9.6).
 constexpr std::chrono::seconds kLingering{2};
 
 }  // namespace
 
-ClientConnection::ClientConnection(WorkerRoom& room, Fd fd, const Address& peer, const ListenerAtWork& listener)
-    : Connection(room, Transport(std::move(fd)), Http1Codec(CodecRole::kServer, room.codec_limits())),
+ClientConnection::ClientConnection(WorkerRoom& room, Fd fd, const Address& peer,
+                                   const ListenerAtWork& listener)
+    : Connection(room, Transport(std::move(fd)),
+                 Http1Codec(CodecRole::kServer, room.codec_limits())),
       listener_(listener),
       address_text_(peer.print_host()) {
   facts_.address = address_text_;
@@ -148,6 +151,7 @@ void ClientConnection::on_drained() {
     linger();
     return;
   }
+  if (state_ == State::kIdle) arm(room_.timeouts().client_idle);
   if (relay_ != nullptr) relay_->on_client_drained();
 }
 
@@ -168,9 +172,16 @@ void ClientConnection::on_progress() {
   }
 }
 
-bool ClientConnection::wants_input() const { return in_.size() < kPipelinedBytesMax; }
+// Inside a message the codec's own limits bound what waits.
+bool ClientConnection::wants_input() const {
+  return !is_request_complete() || in_.size() < kPipelinedBytesMax;
+}
 
 void ClientConnection::on_deadline() {
+  if (is_write_blocked_ && is_taking()) {
+    arm(room_.timeouts().client_stall);
+    return;
+  }
   switch (state_) {
     case State::kIdle:
     case State::kLingering:
@@ -197,7 +208,9 @@ void ClientConnection::send_informational(const ResponseHead& head) {
   flush();
 }
 
-void ClientConnection::send_head(const ResponseHead& head) { http1().write_response_head(head, out_); }
+void ClientConnection::send_head(const ResponseHead& head) {
+  http1().write_response_head(head, out_);
+}
 
 void ClientConnection::send_body(std::string_view bytes) {
   queue_body(bytes);
@@ -224,7 +237,8 @@ void ClientConnection::end_writing() {
 void ClientConnection::abort() {
   // Everything but a clean end: a reset is what no client takes for a complete answer.
   const ::linger hard{.l_onoff = 1, .l_linger = 0};
-  static_cast<void>(::setsockopt(transport_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard));
+  static_cast<void>(
+      ::setsockopt(transport_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard));
   close();
 }
 
@@ -246,7 +260,7 @@ void ClientConnection::on_exchange_done(Relay& relay) {
 void ClientConnection::become_idle() {
   http1().next_message();
   state_ = State::kIdle;
-  arm(room_.timeouts().client_idle);
+  arm(out_.is_empty() ? room_.timeouts().client_idle : room_.timeouts().client_stall);
   is_paused_ = false;
   if (!in_.is_empty() || is_readable_) {
     room_.loop().run_soon(*this);
@@ -271,15 +285,17 @@ void ClientConnection::linger() {
 void ClientConnection::close() {
   if (is_closed()) return;
   room_.on_client_closed(listener_);
-  if (census_ != nullptr) {
-    if (const auto peer = Address::parse_ip(address_text_)) census_->leave(*peer);
-  }
+  ticket_.reset();
   close_now();
   if (relay_ != nullptr) relay_->on_client_gone();
 }
 
 void ClientConnection::drain() {
   is_draining_ = true;
+  // A request that has arrived already is answered.
+  is_readable_ = true;
+  pump();
+  if (is_closed()) return;
   if (state_ == State::kIdle && in_.is_empty()) {
     close();
   } else {
@@ -287,6 +303,9 @@ void ClientConnection::drain() {
   }
 }
 
-void ClientConnection::cut() { close(); }
+void ClientConnection::cut(Ending ending) {
+  if (relay_ != nullptr) relay_->will_end_by(ending);
+  close();
+}
 
 }  // namespace limpet

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ClientConnection: the client's side. It turns streams into relays and writes what the relays answer. HTTP/1: one relay at a
-// time, pipelined requests wait. What happens to a request is the relay's business (relay.h).
+// ClientConnection: the client's side. It turns streams into relays and writes what the relays
+// answer. HTTP/1: one relay at a time, pipelined requests wait. What happens to a request is the
+// relay's business (relay.h).
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "daemon/base/address.h"
 #include "daemon/module/exchange.h"
+#include "daemon/proxy/client_census.h"
 #include "daemon/proxy/connection.h"
 
 namespace limpet {
 
-class ClientCensus;
 class Relay;
 struct ListenerAtWork;
 
 /// One client's connection.
 ///
 ///   kIdle ──first byte──► kHead ──head──► kBusy ──response and request done──► kIdle
-///     │                     │408            │                                    │ last of the connection
-///     └──── idle, drain ────┴───────────────┴──────────────► kLingering ──► closed
+///     │                     │408            │                                    │ last of the
+///     connection └──── idle, drain ────┴───────────────┴──────────────► kLingering ──► closed
 ///
 /// Owns: its relay. Thread: its worker.
 class ClientConnection final : public Connection, private HeadHome {
@@ -28,12 +31,13 @@ class ClientConnection final : public Connection, private HeadHome {
   ClientConnection(WorkerRoom& room, Fd fd, const Address& peer, const ListenerAtWork& listener);
   ~ClientConnection() override;
 
-  /// Where this connection is counted, or null.
-  void set_census(ClientCensus* census) noexcept { census_ = census; }
+  /// Keeps the proof that this connection is counted.
+  void keep_ticket(std::unique_ptr<ClientTicket> ticket) noexcept { ticket_ = std::move(ticket); }
   /// Begins to read.
   void start();
 
-  // -- for the relay ---------------------------------------------------------------------------------------
+  // -- for the relay
+  // ---------------------------------------------------------------------------------------
 
   void send_informational(const ResponseHead& head);
   void send_head(const ResponseHead& head);
@@ -58,8 +62,8 @@ class ClientConnection final : public Connection, private HeadHome {
 
   /// Finishes what runs and takes nothing new; an idle connection closes at once.
   void drain();
-  /// Closes whatever is going on (the end of a drain).
-  void cut();
+  /// Closes whatever is going on, which then has ended by `ending`.
+  void cut(Ending ending);
 
  private:
   enum class State : std::uint8_t { kIdle, kHead, kBusy, kLingering };
@@ -81,12 +85,14 @@ class ClientConnection final : public Connection, private HeadHome {
   void linger();
   void close();
   void arm(Duration after);
-  [[nodiscard]] bool owes_body() const noexcept { return !is_tunnel_ && !is_paused_ && !is_request_complete(); }
+  [[nodiscard]] bool owes_body() const noexcept {
+    return !is_tunnel_ && !is_paused_ && !is_request_complete();
+  }
 
   const ListenerAtWork& listener_;
-  ClientCensus* census_ = nullptr;
+  std::unique_ptr<ClientTicket> ticket_;
   Relay* relay_ = nullptr;
-  Arena* fresh_arena_ = nullptr;   ///< for the head that is being read
+  Arena* fresh_arena_ = nullptr;  ///< for the head that is being read
   std::string address_text_;
   ClientFacts facts_;
   State state_ = State::kIdle;

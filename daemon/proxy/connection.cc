@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "daemon/base/check.h"
 #include "daemon/proxy/worker_room.h"
@@ -12,29 +13,38 @@ namespace limpet {
 
 namespace {
 
-// Body pieces below this are copied behind the head, so that both leave in one segment; above it, copying costs more than a
-// second piece in the write.
+// Body pieces below this are copied behind the head, so that both leave in one segment; above it,
+// copying costs more than a second piece in the write.
 constexpr std::size_t kCopiedBytesMax = 4096;
 // Reads in a row before others get their turn.
 constexpr int kReadsPerTurn = 4;
 
 iovec piece(std::string_view bytes) {
-  return {const_cast<char*>(bytes.data()), bytes.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  return {const_cast<char*>(bytes.data()),
+          bytes.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
 }
 
 }  // namespace
 
 Connection::Connection(WorkerRoom& room, Transport transport, Codec codec) noexcept
-    : room_(room), transport_(std::move(transport)), codec_(std::move(codec)), watch_(*this), timer_(*this) {}
+    : room_(room),
+      transport_(std::move(transport)),
+      codec_(std::move(codec)),
+      watch_(*this),
+      timer_(*this) {}
 
-void Connection::watch() { watch_.start(room_.loop(), transport_.descriptor(), Watch::Trigger::kEdgeBoth); }
+void Connection::watch() {
+  watch_.start(room_.loop(), transport_.descriptor(), Watch::Trigger::kEdgeBoth);
+}
 
 void Connection::on_ready(Readiness ready) {
   if (ready.is_readable) is_readable_ = true;
   if (ready.is_ending) is_readable_ = is_ending_ = true;
+  // Where nobody reads, an edge may be a reset, which nothing else would tell.
+  if (ready.is_readable && (is_paused_ || has_ended_) && transport_.has_failed()) is_broken_ = true;
   if (ready.is_writable) {
     on_writable();
-    if (!is_closed() && is_write_blocked_) {
+    if (!is_closed() && is_write_blocked_ && !is_broken_) {
       is_write_blocked_ = false;
       flush();
       if (!is_closed() && out_.is_empty() && !is_broken_) on_drained();
@@ -47,6 +57,7 @@ void Connection::on_ready(Readiness ready) {
 void Connection::on_errand() {
   if (is_closed()) return;
   feed_waiting();
+  if (!is_closed()) on_progress();
   if (!is_closed()) pump();
   finish_callback();
 }
@@ -56,7 +67,8 @@ void Connection::on_timer(Timer&) {
   finish_callback();
 }
 
-// Nothing is destroyed while a callback runs: what died is buried here, when no frame of it is left on the stack.
+// Nothing is destroyed while a callback runs: what died is buried here, when no frame of it is left
+// on the stack.
 void Connection::finish_callback() {
   if (!is_closed() && is_broken_) on_broken();
   room_.after_callback();
@@ -70,7 +82,8 @@ void Connection::resume_reading() {
 }
 
 void Connection::pump() {
-  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input(); ++reads) {
+  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input();
+       ++reads) {
     if (reads == kReadsPerTurn) {
       room_.loop().run_soon(*this);
       return;
@@ -81,8 +94,8 @@ void Connection::pump() {
 }
 
 void Connection::read_once() {
-  // Bytes that already wait must stay in front, so new ones are read behind them; otherwise they are read into the worker's scratch
-  // memory, and only what remains of it after feeding is kept.
+  // Bytes that already wait must stay in front, so new ones are read behind them; otherwise they
+  // are read into the worker's scratch memory, and only what remains of it after feeding is kept.
   const bool has_waiting = !in_.is_empty();
   const std::size_t wanted = has_waiting ? 16 * 1024 : room_.scratch().size();
   char* place = has_waiting ? in_.reserve(wanted) : room_.scratch().data();
@@ -110,8 +123,9 @@ void Connection::read_once() {
     feed({place, moved.bytes});
   }
   if (is_closed()) return;
-  // A short read has emptied the socket. Not so with the end announced, which is still to be read; nor inside a message, where
-  // the bytes may have come together with a reset, of which the edge says nothing: one more read tells.
+  // A short read has emptied the socket. Not so with the end announced, which is still to be read;
+  // nor inside a message, where the bytes may have come together with a reset, of which the edge
+  // says nothing: one more read tells.
   const bool is_whole = http1().has_read_message() || http1().is_between_messages();
   if (moved.bytes < wanted && !is_ending_ && is_whole) is_readable_ = false;
   on_progress();
@@ -144,7 +158,11 @@ void Connection::feed_waiting() {
 void Connection::queue_body(std::string_view bytes) {
   http1().write_body_prefix(bytes.size(), out_);
   const std::string_view suffix = http1().body_suffix();
-  if (bytes.size() <= kCopiedBytesMax || is_write_blocked_ || is_broken_) {
+  if (is_write_dead_ || is_broken_) {
+    out_.clear();
+    return;
+  }
+  if (bytes.size() <= kCopiedBytesMax || is_write_blocked_) {
     out_.append(bytes);
     out_.append(suffix);
     return;
@@ -156,14 +174,18 @@ void Connection::write_pieces(std::string_view body, std::string_view suffix) {
   const std::string_view head = out_.view();
   std::array<iovec, 3> pieces = {piece(head), piece(body), piece(suffix)};
   const std::size_t first = head.empty() ? 1 : 0;
-  const Moved moved = transport_.write(std::span(pieces).subspan(first, (suffix.empty() ? 2 : 3) - first));
+  const Moved moved =
+      transport_.write(std::span(pieces).subspan(first, (suffix.empty() ? 2 : 3) - first));
   std::size_t sent = 0;
   if (moved.how == Moved::How::kSome) sent = moved.bytes;
   if (moved.how == Moved::How::kFailed) {
     break_soon();
     return;
   }
-  if (sent > 0) on_progress();
+  if (sent > 0) {
+    has_written_ = true;
+    on_progress();
+  }
   const std::size_t of_head = std::min(sent, head.size());
   if (of_head > 0) out_.consume(of_head);
   sent -= of_head;
@@ -173,16 +195,23 @@ void Connection::write_pieces(std::string_view body, std::string_view suffix) {
   out_.append(body.substr(of_body));
   out_.append(suffix.substr(sent));
   is_write_blocked_ = true;
+  on_progress();
 }
 
-// A failed write is told in a callback of this connection's own, not in the middle of somebody else's.
+// A failed write is told in a callback of this connection's own, not in the middle of somebody
+// else's.
 void Connection::break_soon() {
-  is_broken_ = true;
   out_.clear();
+  if (outlives_failed_write()) {
+    is_write_dead_ = is_readable_ = true;
+  } else {
+    is_broken_ = true;
+  }
   room_.loop().run_soon(*this);
 }
 
 void Connection::flush() {
+  if (is_write_dead_) out_.clear();
   if (out_.is_empty() || is_write_blocked_ || is_closed() || is_broken_) return;
   std::array<iovec, 1> pieces = {piece(out_.view())};
   const Moved moved = transport_.write(pieces);
@@ -191,10 +220,18 @@ void Connection::flush() {
     return;
   }
   if (moved.how == Moved::How::kSome) {
-    on_progress();
+    has_written_ = true;
     out_.consume(moved.bytes);
   }
   if (!out_.is_empty()) is_write_blocked_ = true;
+  on_progress();
+}
+
+// The kernel tells of room only when a good part of its queue is free; a slow peer may need long
+// for that, and yet be taking.
+bool Connection::is_taking() noexcept {
+  const auto untaken = static_cast<std::uint32_t>(transport_.untaken_bytes());
+  return std::exchange(untaken_bytes_, untaken) != untaken;
 }
 
 void Connection::close_now() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Connection: what both sides share: a transport, a codec, the bytes that wait, and the turn: read, feed, walk the events, flush.
-// It does not know what a request is for. Neighbours: client_connection.h, replica_connection.h.
+// Connection: what both sides share: a transport, a codec, the bytes that wait, and the turn: read,
+// feed, walk the events, flush. It does not know what a request is for. Neighbours:
+// client_connection.h, replica_connection.h.
 
 #include <cstdint>
 #include <string_view>
@@ -22,10 +23,14 @@ class WorkerRoom;
 ///
 ///   read ──► feed ──► events ──► relay ──► the other connection's queue ──► flush
 ///
-/// Nothing is buffered that can be sent: body bytes go from the worker's scratch memory, where they were read, straight into the
-/// other socket's write; only what that socket does not take is kept, and then this side stops reading.
-/// Lifetime: closed at once, destroyed at the end of the turn.
-class Connection : public Mortal, public ListNode<Connection>, protected Watch::Owner, protected Errand, protected Timer::Owner {
+/// Nothing is buffered that can be sent: body bytes go from the worker's scratch memory, where they
+/// were read, straight into the other socket's write; only what that socket does not take is kept,
+/// and then this side stops reading. Lifetime: closed at once, destroyed at the end of the turn.
+class Connection : public Mortal,
+                   public ListNode<Connection>,
+                   protected Watch::Owner,
+                   protected Errand,
+                   protected Timer::Owner {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -48,7 +53,8 @@ class Connection : public Mortal, public ListNode<Connection>, protected Watch::
   void watch();
   /// Queues body bytes with their framing; large pieces go to the socket at once, past the queue.
   void queue_body(std::string_view bytes);
-  /// Closes the socket and hands this object to the graveyard. The caller returns without touching it again.
+  /// Closes the socket and hands this object to the graveyard. The caller returns without touching
+  /// it again.
   void close_now();
   /// Reads and feeds while there is something to read and somebody to take it.
   void pump();
@@ -64,9 +70,14 @@ class Connection : public Mortal, public ListNode<Connection>, protected Watch::
   virtual void on_broken() = 0;
   /// Everything queued has been taken by the socket, after some of it had to wait.
   virtual void on_drained() = 0;
-  /// Some bytes moved, in either direction: a stall timer may start again.
+  /// Some bytes moved, in either direction, or a write has begun to wait: a stall timer may start
+  /// again.
   virtual void on_progress() {}
-  /// Whether bytes that arrive now should be fed; otherwise they stay in the kernel, or in `in_` once read.
+  /// Whether what the other side has sent already is worth reading when it takes no more (a
+  /// replica's early answer).
+  [[nodiscard]] virtual bool outlives_failed_write() const { return false; }
+  /// Whether bytes that arrive now should be fed; otherwise they stay in the kernel, or in `in_`
+  /// once read.
   [[nodiscard]] virtual bool wants_input() const = 0;
   virtual void on_writable() {}
 
@@ -74,6 +85,8 @@ class Connection : public Mortal, public ListNode<Connection>, protected Watch::
   void on_errand() final;
   void on_timer(Timer& timer) final;
   virtual void on_deadline() = 0;
+  /// Whether the other side has taken something of a blocked write since this was asked last.
+  [[nodiscard]] bool is_taking() noexcept;
 
   [[nodiscard]] Http1Codec& http1() noexcept { return std::get<Http1Codec>(codec_); }
   [[nodiscard]] const Http1Codec& http1() const noexcept { return std::get<Http1Codec>(codec_); }
@@ -85,12 +98,17 @@ class Connection : public Mortal, public ListNode<Connection>, protected Watch::
   Buffer out_;  ///< written and not yet taken
   Watch watch_;
   Timer timer_;
-  bool is_readable_ = false;      ///< the last edge has not been read out
-  bool is_ending_ = false;        ///< an edge said that the other half is closed: read to the end of bytes
-  bool has_ended_ = false;        ///< the end of bytes was read
+  std::uint32_t untaken_bytes_ = 0;  ///< of a blocked write, when is_taking() looked last
+  bool is_readable_ = false;         ///< the last edge has not been read out
+  bool is_ending_ =
+      false;  ///< an edge said that the other half is closed: read to the end of bytes
+  bool has_ended_ = false;  ///< the end of bytes was read
   bool is_paused_ = false;
   bool is_write_blocked_ = false;
-  bool is_broken_ = false;        ///< a write failed; told at the end of the callback
+  bool has_written_ = false;  ///< bytes of the present message went to the socket
+  bool is_write_dead_ =
+      false;  ///< the other side takes nothing more, but may have said something before
+  bool is_broken_ = false;  ///< the connection is of no more use; told at the end of the callback
 
  private:
   void read_once();

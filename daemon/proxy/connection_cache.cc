@@ -12,26 +12,46 @@ namespace limpet {
 ReplicaSlot::~ReplicaSlot() { retire(); }
 
 FailureCause ReplicaSlot::lend(Lease& lease, Freshness freshness, Duration connect_timeout) {
-  // The one used last first: it is the least likely to be stale, and the others can grow old and go.
-  while (freshness == Freshness::kAny && !idle_.is_empty()) {
+  // The one used last first: it is the least likely to be stale, and the others can grow old and
+  // go.
+  while (freshness != Freshness::kNew && !idle_.is_empty()) {
     ReplicaConnection& connection = *idle_.front();
     take_out(connection);
-    if (!connection.is_quiet()) {  // something arrived that nobody asked for, perhaps its end
+    const bool is_dead =
+        !connection.is_quiet() || (freshness == Freshness::kChecked && !connection.is_silent());
+    if (is_dead) {  // something arrived that nobody asked for, perhaps its end
       connection.close_idle();
       continue;
     }
     connection.lend(lease);
     return FailureCause::kNone;
   }
-  int reason = 0;
-  Fd fd = begin_connect(address_, reason);
-  if (!fd.is_open()) {
-    return reason == ECONNREFUSED || reason == ENOENT ? FailureCause::kConnectRefused : FailureCause::kConnectFailed;
-  }
-  auto& connection = room_.take_in(std::make_unique<ReplicaConnection>(room_, *this, std::move(fd)));
+  Fd fd;
+  if (const FailureCause cause = dial(fd); cause != FailureCause::kNone) return cause;
+  auto& connection =
+      room_.take_in(std::make_unique<ReplicaConnection>(room_, *this, std::move(fd)));
   connection.lend(lease);
   connection.start_connecting(connect_timeout);
   return FailureCause::kNone;
+}
+
+FailureCause ReplicaSlot::dial(Fd& fd) {
+  const auto is_own_limit = [](int reason) {
+    return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM ||
+           reason == EADDRNOTAVAIL;
+  };
+  int reason = 0;
+  fd = begin_connect(address_, reason);
+  if (!fd.is_open() && is_own_limit(reason)) {
+    // What is kept for later goes before what is wanted now fails.
+    room_.counters().limit_descriptors->add();
+    room_.close_idle_replicas();
+    fd = begin_connect(address_, reason);
+  }
+  if (fd.is_open()) return FailureCause::kNone;
+  if (is_own_limit(reason)) return FailureCause::kOwnLimit;
+  return reason == ECONNREFUSED || reason == ENOENT ? FailureCause::kConnectRefused
+                                                    : FailureCause::kConnectFailed;
 }
 
 void ReplicaSlot::keep(ReplicaConnection& connection) {
@@ -59,7 +79,12 @@ void ReplicaSlot::on_closed(ReplicaConnection& connection) noexcept {
 
 void ReplicaSlot::retire() {
   is_wanted_ = false;
-  while (!idle_.is_empty()) idle_.front()->close_idle();
+  close_idle();
+}
+
+void ReplicaSlot::close_idle() {
+  while (!idle_.is_empty())
+    idle_.front()->close_idle();
 }
 
 void ReplicaSlot::set_in_flight(std::uint32_t n) noexcept {

@@ -38,15 +38,17 @@ bool PoolAtWork::is_panicking(Instant now) {
 
 Generation::Generation(std::shared_ptr<const Snapshot> snapshot, WorkerRoom& room)
     : snapshot_(std::move(snapshot)), router_(snapshot_->routes) {
-  for (const ChainLink& link : snapshot_->bare_chain) bare_chain_.add(*link.plan, room.services(), nullptr);
+  for (const ChainLink& link : snapshot_->bare_chain)
+    bare_chain_.add(*link.plan, room.services(), nullptr);
   for (const auto& plan : snapshot_->pools) {
     auto pool = std::make_unique<PoolAtWork>();
     pool->plan = plan.get();
-    for (const ChainLink& link : plan->chain) pool->chain.add(*link.plan, room.services(), &plan->facts);
+    for (const ChainLink& link : plan->chain)
+      pool->chain.add(*link.plan, room.services(), &plan->facts);
     pool->slots.reserve(plan->facts.replicas.size());
     for (const Replica& replica : plan->facts.replicas) {
       ReplicaSlot& slot = room.slot_of(replica);
-      slot.configure(plan->timeouts.replica_idle);
+      slot.configure(plan->timeouts);
       pool->slots.push_back(&slot);
     }
     pool->waiting = &room.waiting_room(plan->facts.name);

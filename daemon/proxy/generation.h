@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Generation: a snapshot at work in one worker: its module instances, its chains, its replicas' slots. A reload makes a new one;
-// the old one ends with its last relay.
+// Generation: a snapshot at work in one worker: its module instances, its chains, its replicas'
+// slots. A reload makes a new one; the old one ends with its last relay.
 
 #include <cstdint>
 #include <memory>
@@ -24,7 +24,9 @@ struct PoolAtWork {
   Instant panic_checked = Instant::min();
   bool panics = false;
 
-  [[nodiscard]] ReplicaSlot& slot(const Replica& replica) const noexcept { return *slots[replica.index]; }
+  [[nodiscard]] ReplicaSlot& slot(const Replica& replica) const noexcept {
+    return *slots[replica.index];
+  }
   [[nodiscard]] std::uint32_t attempts_max() const noexcept { return plan->attempts_max; }
   [[nodiscard]] bool retries_status(std::uint16_t status) const noexcept;
   /// Whether too few replicas are usable, looked at every 50 ms at the most.
@@ -32,7 +34,8 @@ struct PoolAtWork {
 };
 
 /// One configuration at work in one worker.
-/// Owns: chains. Borrows: slots and waiting rooms. Thread: its worker; the snapshot's count is touched once.
+/// Owns: chains. Borrows: slots and waiting rooms. Thread: its worker; the snapshot's count is
+/// touched once.
 class Generation {
  public:
   Generation(std::shared_ptr<const Snapshot> snapshot, WorkerRoom& room);
@@ -43,7 +46,9 @@ class Generation {
   [[nodiscard]] const Router& router() const noexcept { return router_; }
   [[nodiscard]] const Chain& bare_chain() const noexcept { return bare_chain_; }
   [[nodiscard]] PoolAtWork& pool(const PoolPlan& plan) noexcept { return *pools_[plan.index]; }
-  [[nodiscard]] const std::vector<std::unique_ptr<PoolAtWork>>& pools() const noexcept { return pools_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<PoolAtWork>>& pools() const noexcept {
+    return pools_;
+  }
 
   /// Relays at work in it.
   void count_in() noexcept { ++relays_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Lease: the link between a relay and a stream of a replica's connection. Whichever end dies first cuts it for both, so neither ever
-// holds a dangling pointer. It moves no bytes.
+// Lease: the link between a relay and a stream of a replica's connection. Whichever end dies first
+// cuts it for both, so neither ever holds a dangling pointer. It moves no bytes.
 
 namespace limpet {
 

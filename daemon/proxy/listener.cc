@@ -18,7 +18,8 @@ constexpr std::chrono::milliseconds kRetryAfter{100};
 }  // namespace
 
 bool ListenerAtWork::trusts(const Address& peer) const {
-  return std::any_of(trusted.begin(), trusted.end(), [&](const Network& network) { return network.contains(peer); });
+  return std::any_of(trusted.begin(), trusted.end(),
+                     [&](const Network& network) { return network.contains(peer); });
 }
 
 bool ListenerAtWork::contains(std::string_view address) const {
@@ -27,7 +28,12 @@ bool ListenerAtWork::contains(std::string_view address) const {
 }
 
 Listener::Listener(WorkerRoom& room, const ListenerAtWork& at_work, std::string bind, Fd fd)
-    : room_(room), at_work_(at_work), bind_(std::move(bind)), fd_(std::move(fd)), watch_(*this), timer_(*this) {}
+    : room_(room),
+      at_work_(&at_work),
+      bind_(std::move(bind)),
+      fd_(std::move(fd)),
+      watch_(*this),
+      timer_(*this) {}
 
 void Listener::start() {
   if (!watch_.is_running()) watch_.start(room_.loop(), fd_.number(), Watch::Trigger::kLevelRead);
@@ -40,11 +46,16 @@ void Listener::on_ready(Readiness) {
   room_.after_callback();
 }
 
+void Listener::accept_rest() {
+  while (room_.may_accept() && accept_one()) {
+  }
+}
+
 bool Listener::accept_one() {
   Address peer;
   Fd fd = accept_connection(fd_.number(), peer);
   if (fd.is_open()) {
-    room_.welcome(std::move(fd), peer, at_work_);
+    room_.welcome(std::move(fd), peer, *at_work_);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Listener: one listening socket of one worker, and ListenerAtWork: what its connections share. It accepts while there is room and
-// stops accepting, instead of accepting and closing, when there is not.
+// Listener: one listening socket of one worker, and ListenerAtWork: what its connections share. It
+// accepts while there is room and stops accepting, instead of accepting and closing, when there is
+// not.
 
 #include <memory>
 #include <string>
@@ -37,6 +38,10 @@ class Listener final : private Watch::Owner, private Timer::Owner {
   Listener(WorkerRoom& room, const ListenerAtWork& at_work, std::string bind, Fd fd);
 
   void start();
+  /// Its connections are that listener's from now on.
+  void serve(const ListenerAtWork& at_work) noexcept { at_work_ = &at_work; }
+  /// Takes what waits in the kernel's queue, before the socket is closed.
+  void accept_rest();
   /// Stops asking the kernel for connections; they wait in its queue.
   void pause() { watch_.stop(); }
   [[nodiscard]] const std::string& bind() const noexcept { return bind_; }
@@ -47,7 +52,7 @@ class Listener final : private Watch::Owner, private Timer::Owner {
   bool accept_one();
 
   WorkerRoom& room_;
-  const ListenerAtWork& at_work_;
+  const ListenerAtWork* at_work_;
   std::string bind_;
   Fd fd_;
   Watch watch_;

@@ -6,8 +6,12 @@
 namespace limpet {
 
 ProxyCounters::ProxyCounters(MetricSet& metrics) {
-  const auto timeout = [&](const char* kind) { return &metrics.counter("limpet_timeouts_total", {{"kind", kind}}); };
-  const auto limit = [&](const char* kind) { return &metrics.counter("limpet_limits_total", {{"kind", kind}}); };
+  const auto timeout = [&](const char* kind) {
+    return &metrics.counter("limpet_timeouts_total", {{"kind", kind}});
+  };
+  const auto limit = [&](const char* kind) {
+    return &metrics.counter("limpet_limits_total", {{"kind", kind}});
+  };
   timeout_request_head = timeout("request_head");
   timeout_client_stall = timeout("client_stall");
   timeout_connect = timeout("connect");
@@ -22,7 +26,8 @@ ProxyCounters::ProxyCounters(MetricSet& metrics) {
   redials = &metrics.counter("limpet_redials_total");
   for (std::size_t i = 0; i < kFaults; ++i) {
     const std::uint16_t status = status_of(static_cast<Fault>(i));
-    bad_requests[i] = &metrics.counter("limpet_bad_requests_total", {{"status", std::to_string(status)}});
+    bad_requests[i] =
+        &metrics.counter("limpet_bad_requests_total", {{"status", std::to_string(status)}});
   }
 }
 

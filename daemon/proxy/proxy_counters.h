@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ProxyCounters: the handles of the numbers that the machine itself counts in one worker, asked for once. What modules count is theirs.
+// ProxyCounters: the handles of the numbers that the machine itself counts in one worker, asked for
+// once. What modules count is theirs.
 
 #include <array>
 
@@ -13,7 +14,9 @@ struct ProxyCounters {
   explicit ProxyCounters(MetricSet& metrics);
 
   /// Requests refused for what is wrong with them.
-  [[nodiscard]] Counter& bad_request(Fault fault) noexcept { return *bad_requests[static_cast<std::size_t>(fault)]; }
+  [[nodiscard]] Counter& bad_request(Fault fault) noexcept {
+    return *bad_requests[static_cast<std::size_t>(fault)];
+  }
 
   Counter* timeout_request_head;
   Counter* timeout_client_stall;

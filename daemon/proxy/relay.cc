@@ -26,20 +26,17 @@ Relay::Relay(WorkerRoom& room, ClientConnection& client, Arena& arena, RequestHe
 
 Relay::~Relay() { generation_.count_out(); }
 
-// 1. A request head has arrived. ----------------------------------------------------------------------------
+// 1. A request head has arrived.
+// ----------------------------------------------------------------------------
 
 void Relay::begin() {
   state_ = State::kSelecting;
   route();
-  if (state_ == State::kOver) return;
   prepare_request();
   // The chain may answer by itself; otherwise it goes on to a replica.
   const Chain& chain = pool_ != nullptr ? pool_->chain : generation_.bare_chain();
-  if (chain.ask_request(exchange_) == Verdict::kSettled && exchange_.answer.status != 0) {
-    answer_locally();
-    return;
-  }
-  if (pool_ == nullptr) {
+  static_cast<void>(chain.ask_request(exchange_));
+  if (exchange_.answer.status != 0) {
     answer_locally();
     return;
   }
@@ -49,7 +46,8 @@ void Relay::begin() {
 void Relay::route() {
   const RequestHead& request = exchange_.request;
   if (request.method == Method::kConnect) {
-    exchange_.answer = {.status = 501, .detail = "CONNECT is not supported: this is not a forward proxy"};
+    exchange_.answer = {.status = 501,
+                        .detail = "CONNECT is not supported: this is not a forward proxy"};
     return;
   }
   const RoutePlan* found = generation_.router().match(request.authority, request.path);
@@ -67,10 +65,10 @@ void Relay::route() {
   pool_ = &generation_.pool(*found->pool);
   exchange_.pool = &found->pool->facts;
   const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
-  if (bytes_max > 0 && request.body.kind == BodyLength::Kind::kKnown && request.body.bytes > bytes_max) {
+  if (bytes_max > 0 && request.body.kind == BodyLength::Kind::kKnown &&
+      request.body.bytes > bytes_max) {
     exchange_.answer = {.status = 413, .detail = "the request body is larger than this site takes"};
     room_.counters().limit_body->add();
-    answer_locally();
   }
 }
 
@@ -86,7 +84,8 @@ void Relay::prepare_request() {
                   .trust = client.is_trusted ? ClientTrust::kTrusted : ClientTrust::kUntrusted});
 }
 
-// 2. A replica is chosen: affinity prefers, balance picks among the eligible. ---------------------------------
+// 2. A replica is chosen: affinity prefers, balance picks among the eligible.
+// ---------------------------------
 
 void Relay::choose_replica() {
   Candidates candidates(*exchange_.pool, exchange_, pool_->plan->limits, room_.loop().now(),
@@ -119,23 +118,27 @@ void Relay::choose_replica() {
   }
 }
 
-// 3. The replica is reached: over a kept connection, or a new one. --------------------------------------------
+// 3. The replica is reached: over a kept connection, or a new one.
+// --------------------------------------------
 
 void Relay::reach_replica(const Replica& chosen) {
   exchange_.replica = &chosen;
   exchange_.times.selected = room_.loop().now();
   exchange_.attempts[exchange_.attempts_count++] = {&chosen, FailureCause::kNone, {}};
   has_redialled_ = false;
-  dial(false);
+  dial(Dial::kFirst);
 }
 
-void Relay::dial(bool on_new_connection) {
+void Relay::dial(Dial which) {
   slot_ = &pool_->slot(*exchange_.replica);
   slot_->count_in();
   state_ = State::kConnecting;
-  const FailureCause cause =
-      slot_->lend(lease_, on_new_connection ? ReplicaSlot::Freshness::kNew : ReplicaSlot::Freshness::kAny,
-                  pool_->plan->timeouts.connect);
+  // What could not be sent a second time is worth a look at the connection before.
+  const bool is_repeatable = is_request_ended_ && is_idempotent(exchange_.request.method);
+  const ReplicaSlot::Freshness freshness = which == Dial::kAgain ? ReplicaSlot::Freshness::kNew
+                                           : is_repeatable       ? ReplicaSlot::Freshness::kAny
+                                                                 : ReplicaSlot::Freshness::kChecked;
+  const FailureCause cause = slot_->lend(lease_, freshness, pool_->plan->timeouts.connect);
   if (cause != FailureCause::kNone) {
     on_attempt_failed(cause);
     return;
@@ -144,9 +147,14 @@ void Relay::dial(bool on_new_connection) {
   if (replica()->is_connected()) {
     send_request();
   } else {
-    // The client's body stays where it is until there is somebody to send it to.
-    client_.pause_reading();
+    hold_client();
   }
+}
+
+// The client's body stays where it is until there is somebody to send it to; without one, reading
+// on tells whether the client is still there.
+void Relay::hold_client() {
+  if (!client_.is_request_complete()) client_.pause_reading();
 }
 
 void Relay::on_leased() {
@@ -156,7 +164,8 @@ void Relay::on_leased() {
   flush_replica();
 }
 
-// 4. The request is sent. ---------------------------------------------------------------------------------------
+// 4. The request is sent.
+// ---------------------------------------------------------------------------------------
 
 void Relay::send_request() {
   RequestHead& request = exchange_.request;
@@ -166,6 +175,7 @@ void Relay::send_request() {
   }
   state_ = State::kAwaitingHead;
   exchange_.times.sent = room_.loop().now();
+  is_request_end_sent_ = false;
   replica()->send_head(request);
   send_held_body();
   replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout,
@@ -216,6 +226,9 @@ void Relay::on_request_end() {
       finish(Ending::kComplete);
     } else {
       replica()->end_writing();
+      // A replica that does not end its half after that is not waited for for ever.
+      replica()->expect_within(room_.timeouts().client_stall, FailureCause::kBodyTimeout,
+                               *room_.counters().timeout_client_stall);
     }
     return;
   }
@@ -232,7 +245,8 @@ void Relay::flush_replica() {
 
 void Relay::on_replica_drained() { client_.resume_reading(); }
 
-// 5. The response comes. ----------------------------------------------------------------------------------------
+// 5. The response comes.
+// ----------------------------------------------------------------------------------------
 
 void Relay::on_informational(ResponseHead& head) {
   if (is_client_started_) return;
@@ -241,7 +255,8 @@ void Relay::on_informational(ResponseHead& head) {
 
 void Relay::on_response_head(ResponseHead& head) {
   exchange_.times.first_byte = room_.loop().now();
-  if (pool_->retries_status(head.status) && repeat_of(FailureCause::kStatus) != Repeat::kForbidden) {
+  if (pool_->retries_status(head.status) &&
+      repeat_of(FailureCause::kStatus) != Repeat::kForbidden) {
     exchange_.attempts[exchange_.attempts_count - 1U].failure = FailureCause::kStatus;
     const Failure failure{FailureCause::kStatus, repeat_of(FailureCause::kStatus), head.status};
     if (exchange_.attempts_count < pool_->attempts_max() &&
@@ -254,11 +269,13 @@ void Relay::on_response_head(ResponseHead& head) {
   }
   exchange_.response = &head;
   exchange_.status = head.status;
-  add_response_fields(head, room_.http_date());
+  add_response_fields(head, room_.http_date_line());
   pool_->chain.tell_response(exchange_);
   is_client_started_ = true;
-  // The client was told to wait before it sends its body, and will not hear "continue": the connection cannot be used again.
-  if (exchange_.request.expects_continue && !is_request_ended_ && !has_sent_body_) client_.close_after_this();
+  // The client was told to wait before it sends its body, and will not hear "continue": the
+  // connection cannot be used again.
+  if (exchange_.request.expects_continue && !is_request_ended_ && !has_sent_body_)
+    client_.close_after_this();
   client_.send_head(head);
   if (head.body.kind == BodyLength::Kind::kTunnel) {
     state_ = State::kTunnel;
@@ -267,19 +284,24 @@ void Relay::on_response_head(ResponseHead& head) {
     replica()->enter_tunnel();
     client_.enter_tunnel();
     expect_more(BodyLength::Kind::kTunnel);
+    if (client_.has_ended_reading()) on_request_end();
     return;
   }
   state_ = State::kResponding;
   expect_more(head.body.kind);
+  // The client left while the replica was thinking, and events will not bring it back.
+  if (client_.has_ended_reading() && is_event_stream(head)) client_.cut(Ending::kClientGone);
 }
 
-// A body with a known end has to go on; a stream may be silent as long as the configuration lets it.
+// A body with a known end has to go on; a stream may be silent as long as the configuration lets
+// it.
 void Relay::expect_more(BodyLength::Kind kind) {
   const bool has_known_end = kind == BodyLength::Kind::kKnown || kind == BodyLength::Kind::kNone;
   const PoolTimeoutsModel& timeouts = pool_->plan->timeouts;
   ProxyCounters& counters = room_.counters();
-  replica()->expect_within(has_known_end ? timeouts.response_body : timeouts.stream_idle, FailureCause::kBodyTimeout,
-                           has_known_end ? *counters.timeout_response_body : *counters.timeout_stream_idle);
+  replica()->expect_within(
+      has_known_end ? timeouts.response_body : timeouts.stream_idle, FailureCause::kBodyTimeout,
+      has_known_end ? *counters.timeout_response_body : *counters.timeout_stream_idle);
 }
 
 void Relay::on_response_body(std::string_view bytes) {
@@ -298,7 +320,8 @@ void Relay::on_response_trailers(HeaderList& trailers) { response_trailers_ = &t
 void Relay::flush_client() {
   if (state_ == State::kOver) return;
   client_.flush();
-  if (replica() != nullptr && client_.queued_bytes() <= room_.buffer_bytes_max()) replica()->resume_reading();
+  if (replica() != nullptr && client_.queued_bytes() <= room_.buffer_bytes_max())
+    replica()->resume_reading();
 }
 
 void Relay::on_response_end() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The relay's other endings: waiting for a replica, another try, limpet's own answer, the loss of one side, and the one end
-// they all come to. The way of a request that goes well is in relay.cc.
+// The relay's other endings: waiting for a replica, another try, limpet's own answer, the loss of
+// one side, and the one end they all come to. The way of a request that goes well is in relay.cc.
 #include <utility>
 
 #include "daemon/proxy/answers.h"
@@ -13,13 +13,16 @@
 
 namespace limpet {
 
-// Waiting ---------------------------------------------------------------------------------------------------
+// Waiting
+// ---------------------------------------------------------------------------------------------------
 
 void Relay::wait(const Choice& choice) {
   const Instant now = room_.loop().now();
+  // A wait for somebody else is another wait, with a time of its own.
+  if (state_ == State::kWaiting && choice.replica != awaited_) timer_.disarm();
   await(choice.replica);
   if (state_ != State::kWaiting) {
-    if (pool_->waiting->size() >= choice.queue_max) {
+    if (pool_->waiting->size() >= room_.share_of(choice.queue_max)) {
       room_.counters().limit_queue->add();
       exchange_.answer = {.status = 503,
                           .detail = "every replica of the pool is full, and so is its queue",
@@ -30,7 +33,7 @@ void Relay::wait(const Choice& choice) {
     state_ = State::kWaiting;
     waiting_since_ = now;
     pool_->waiting->join(*this);
-    client_.pause_reading();
+    hold_client();
   }
   exchange_.is_waiting_over = false;
   if (!timer_.is_armed()) timer_.arm(room_.loop().timers(), deadline_after(now, choice.at_most));
@@ -41,7 +44,8 @@ void Relay::await(const Replica* replica) noexcept {
   if (replica == awaited_) return;
   const auto change = [this](const Replica& of, int by) {
     auto& queued = of.vitals->share(room_.index()).queued;
-    queued.store(queued.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(by), std::memory_order_relaxed);
+    queued.store(queued.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(by),
+                 std::memory_order_relaxed);
   };
   if (awaited_ != nullptr) change(*awaited_, -1);
   awaited_ = replica;
@@ -57,13 +61,15 @@ void Relay::on_timer(Timer&) {
   WorkerRoom& room = room_;
   if (state_ == State::kWaiting) {
     exchange_.is_waiting_over = true;
+    exchange_.waited_for = awaited_;
     choose_replica();
     flush_replica();
   }
   room.after_callback();
 }
 
-// Another try -----------------------------------------------------------------------------------------------
+// Another try
+// -----------------------------------------------------------------------------------------------
 
 Repeat Relay::repeat_of(FailureCause cause) const {
   switch (cause) {
@@ -79,6 +85,7 @@ Repeat Relay::repeat_of(FailureCause cause) const {
     case FailureCause::kStatus:
       return has_sent_body_ || !is_request_ended_ ? Repeat::kForbidden : Repeat::kIfAllowed;
     case FailureCause::kNone:
+    case FailureCause::kOwnLimit:
     case FailureCause::kBodyTimeout:
     case FailureCause::kTruncated:
       break;
@@ -86,10 +93,13 @@ Repeat Relay::repeat_of(FailureCause cause) const {
   return Repeat::kForbidden;
 }
 
-// A kept connection that dies before it answered was most likely closed by the replica while the request was under way. That
-// says nothing of the replica, so an idempotent request is sent once more, on a new connection (RFC 9112 section 9.3.1).
+// A kept connection that dies before it answered was most likely closed by the replica while the
+// request was under way. That says nothing of the replica, so the request is sent once more, on a
+// new connection, if it is idempotent or no byte of it had left (RFC 9112 section 9.3.1).
 bool Relay::may_redial(FailureCause cause) const {
-  return cause == FailureCause::kReset && was_reused_ && !has_redialled_ && !has_sent_body_ && is_request_ended_ &&
+  if (!was_reused_ || has_redialled_ || has_sent_body_) return false;
+  if (cause == FailureCause::kUnsent) return true;
+  return cause == FailureCause::kReset && is_request_ended_ &&
          is_idempotent(exchange_.request.method);
 }
 
@@ -100,12 +110,13 @@ void Relay::on_attempt_failed(FailureCause cause) {
   if (!is_client_started_ && may_redial(cause)) {
     has_redialled_ = true;
     room_.counters().redials->add();
-    dial(true);
+    dial(Dial::kAgain);
     flush_replica();
     return;
   }
   attempt.failure = cause;
-  if (cause == FailureCause::kConnectRefused) attempt.replica->vitals->note_death(room_.loop().wall_now());
+  if (cause == FailureCause::kConnectRefused)
+    attempt.replica->vitals->note_death(room_.loop().wall_now());
   const Failure failure{cause, is_client_started_ ? Repeat::kForbidden : repeat_of(cause)};
   const Verdict verdict = pool_->chain.ask_failure(exchange_, failure);
   const bool is_slow = cause == FailureCause::kHeadTimeout || cause == FailureCause::kBodyTimeout ||
@@ -114,21 +125,28 @@ void Relay::on_attempt_failed(FailureCause cause) {
     fail_response(is_slow ? Ending::kReplicaSlow : Ending::kReplicaFailed);
     return;
   }
-  const bool may_repeat = failure.repeat != Repeat::kForbidden && exchange_.attempts_count < pool_->attempts_max();
+  const bool may_repeat =
+      failure.repeat != Repeat::kForbidden && exchange_.attempts_count < pool_->attempts_max();
   if (verdict == Verdict::kSettled && may_repeat) {
     choose_replica();
     flush_replica();
     return;
   }
   exchange_.ending = is_slow ? Ending::kReplicaSlow : Ending::kReplicaFailed;
-  if (is_slow) {
+  if (cause == FailureCause::kOwnLimit) {
+    exchange_.answer = {.status = 503,
+                        .detail = "limpet has no connection to spare",
+                        .retry_after = std::chrono::seconds(1)};
+    answer_locally();
+  } else if (is_slow) {
     answer(504, "the replica did not answer in time");
   } else {
     answer(502, "the replica could not be reached or its answer was broken");
   }
 }
 
-// limpet's own answer ---------------------------------------------------------------------------------------
+// limpet's own answer
+// ---------------------------------------------------------------------------------------
 
 void Relay::begin_refused(std::uint16_t status, std::string_view detail) {
   is_request_ended_ = true;
@@ -144,8 +162,8 @@ void Relay::answer(std::uint16_t status, std::string_view detail) {
 
 // A client that waits for "continue" will not send the body that the answer would repeat.
 bool Relay::must_collect_body() const {
-  return exchange_.answer.make_body != nullptr && !is_request_ended_ && !exchange_.request.expects_continue &&
-         held_body_.size() < room_.buffer_bytes_max();
+  return exchange_.answer.make_body != nullptr && !is_request_ended_ &&
+         !exchange_.request.expects_continue && held_body_.size() < room_.buffer_bytes_max();
 }
 
 void Relay::answer_locally() {
@@ -178,7 +196,8 @@ void Relay::answer_locally() {
   finish(exchange_.ending == Ending::kComplete ? Ending::kAnswered : exchange_.ending);
 }
 
-// The loss of one side --------------------------------------------------------------------------------------
+// The loss of one side
+// --------------------------------------------------------------------------------------
 
 void Relay::on_request_fault(std::uint16_t status, std::string_view reason) {
   if (state_ == State::kOver) return;
@@ -193,10 +212,15 @@ void Relay::on_client_gone() {
 }
 
 void Relay::on_client_half_closed() {
-  // A client that ends its half while a stream without a known end comes to it has left; it will not take more.
-  const bool is_stream = state_ == State::kResponding && exchange_.response != nullptr &&
-                         exchange_.response->body.kind == BodyLength::Kind::kUnknown;
-  if (is_stream) client_.cut();
+  // Who still queues when its client closes is not worth a replica's work; who watches events has
+  // left.
+  const bool is_watching = state_ == State::kResponding && exchange_.response != nullptr &&
+                           is_event_stream(*exchange_.response);
+  if (state_ == State::kWaiting || is_watching) client_.cut(Ending::kClientGone);
+}
+
+void Relay::will_end_by(Ending ending) noexcept {
+  if (exchange_.ending == Ending::kComplete) exchange_.ending = ending;
 }
 
 void Relay::on_client_stalled() {
@@ -214,7 +238,8 @@ void Relay::fail_response(Ending ending) {
   client_.abort();
 }
 
-// The end ---------------------------------------------------------------------------------------------------
+// The end
+// ---------------------------------------------------------------------------------------------------
 
 void Relay::let_go_of_replica() {
   if (replica() != nullptr) replica()->cancel();

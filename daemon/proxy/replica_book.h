@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ReplicaBook: which replica survives a reload. It keeps Vitals by pool and id, so that health, load, averages and sessions outlive
-// snapshots, and it remembers replicas that vanished from the configuration until they are drained. Main thread only.
+// ReplicaBook: which replica survives a reload. It keeps Vitals by pool and id, so that health,
+// load, averages and sessions outlive snapshots, and it remembers replicas that vanished from the
+// configuration until they are drained. Main thread only.
 
 #include <map>
 #include <memory>
@@ -26,27 +27,29 @@ class ReplicaBook {
 
   explicit ReplicaBook(std::size_t workers) : workers_(workers) {}
 
-  /// The Vitals of a configured replica, made at first sight. `is_new` tells whether this daemon sees it for the first time (or
-  /// at a new address, which is a new life).
+  /// The Vitals of a configured replica, made at first sight. `is_new` tells whether this daemon
+  /// sees it for the first time (or at a new address, which is a new life).
   struct Entry {
     std::shared_ptr<Vitals> vitals;
     bool is_new = false;
   };
   [[nodiscard]] Entry enter(const std::string& pool, const ReplicaModel& replica, WallSeconds now);
 
-  /// Replicas of the pool that left the configuration and still drain, as models in state "drain"; a pool without affinity
-  /// has no sessions to keep, only running exchanges.
+  /// Replicas of the pool that left the configuration and still drain, as models in state "drain";
+  /// a pool without affinity has no sessions to keep, only running exchanges.
   enum class Sessions : std::uint8_t { kNone, kKept };
-  [[nodiscard]] std::vector<ReplicaModel> end_round(const std::string& pool, Instant now, WallSeconds wall,
-                                                    Sessions sessions);
+  [[nodiscard]] std::vector<ReplicaModel> end_round(const std::string& pool, Instant now,
+                                                    WallSeconds wall, Sessions sessions);
   /// The vitals of a replica that end_round() named.
-  [[nodiscard]] std::shared_ptr<Vitals> vitals_of(const std::string& pool, const std::string& id) const;
+  [[nodiscard]] std::shared_ptr<Vitals> vitals_of(const std::string& pool,
+                                                  const std::string& id) const;
   /// Undoes a round that ended in a refused configuration.
   void abandon_rounds();
   /// Makes the rounds since the last call final.
   void commit_rounds(Instant now, WallSeconds wall);
 
-  /// Whether some leaving replica is done (no sessions and no requests left, dead, or past its grace): time to build anew.
+  /// Whether some leaving replica is done (no sessions and no requests left, dead, or past its
+  /// grace): time to build anew.
   [[nodiscard]] bool has_departed(Instant now, WallSeconds wall) const;
 
  private:
@@ -54,13 +57,19 @@ class ReplicaBook {
     ReplicaModel model;
     std::shared_ptr<Vitals> vitals;
     Instant left_at = kNever;  ///< kNever while configured
+    bool is_shown = false;     ///< left, and in the present snapshot as draining
+    Sessions sessions = Sessions::kKept;
     // Of the present round, until it is committed or abandoned.
     bool is_entered = false;
-    bool is_fresh = false;     ///< first seen in it
+    bool is_fresh = false;  ///< first seen in it
+    bool is_named = false;  ///< named by end_round()
     ReplicaModel entered_model;
     std::shared_ptr<Vitals> fresh_vitals;
   };
-  [[nodiscard]] static bool is_done(const Record& record, Instant now, WallSeconds wall);
+  /// Whether nothing holds a replica that left at `left_at`; for end_round(), has_departed() and
+  /// commit_rounds() alike.
+  [[nodiscard]] static bool is_done(const Record& record, Instant left_at, Instant now,
+                                    WallSeconds wall);
 
   std::size_t workers_;
   std::map<std::pair<std::string, std::string>, Record> records_;

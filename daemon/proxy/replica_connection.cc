@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/proxy/replica_connection.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,7 +13,9 @@
 namespace limpet {
 
 ReplicaConnection::ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Fd fd)
-    : Connection(room, Transport(std::move(fd)), Http1Codec(CodecRole::kClient, room.codec_limits())), slot_(slot) {
+    : Connection(room, Transport(std::move(fd)),
+                 Http1Codec(CodecRole::kClient, room.codec_limits())),
+      slot_(slot) {
   slot_.on_opened();
 }
 
@@ -39,7 +42,7 @@ void ReplicaConnection::on_writable() {
 
 void ReplicaConnection::send_head(const RequestHead& head) {
   state_ = State::kLeased;
-  has_answered_ = false;
+  has_answered_ = has_written_ = false;
   http1().write_request_head(head, out_);
 }
 
@@ -96,7 +99,8 @@ void ReplicaConnection::on_events(StreamEvents& events) {
         break;
       case StreamEvent::Kind::kFault:
         has_answered_ = true;
-        fail(event.fault == Fault::kTruncated ? FailureCause::kTruncated : FailureCause::kBadResponse);
+        fail(event.fault == Fault::kTruncated ? FailureCause::kTruncated
+                                              : FailureCause::kBadResponse);
         return;
       case StreamEvent::Kind::kRequestHead:
       case StreamEvent::Kind::kGoaway:
@@ -116,15 +120,18 @@ void ReplicaConnection::on_end_of_bytes() {
   const bool says_something = !events.empty();
   if (says_something) on_events(events);
   room_.return_events(events);
-  // The end of a tunnel's or a close-delimited body's bytes is an event; without one the replica left before it answered.
+  // The end of a tunnel's or a close-delimited body's bytes is an event; without one the replica
+  // left before it answered.
   if (!says_something && !is_closed() && lease_ != nullptr) fail(FailureCause::kReset);
 }
 
 void ReplicaConnection::on_broken() {
   if (state_ == State::kConnecting) {
     fail(FailureCause::kConnectFailed);
+  } else if (has_answered_) {
+    fail(FailureCause::kTruncated);
   } else {
-    fail(has_answered_ ? FailureCause::kTruncated : FailureCause::kReset);
+    fail(has_written_ ? FailureCause::kReset : FailureCause::kUnsent);
   }
 }
 
@@ -135,7 +142,10 @@ void ReplicaConnection::on_drained() {
 
 void ReplicaConnection::on_progress() {
   if (state_ != State::kLeased) return;
-  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), silence_allowed_));
+  // A replica that does not take what it is sent is not waited for as long as one that thinks.
+  const Duration allowed =
+      is_write_blocked_ ? std::min(silence_allowed_, slot_.stall_timeout()) : silence_allowed_;
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), allowed));
 }
 
 void ReplicaConnection::on_deadline() {
@@ -148,6 +158,15 @@ void ReplicaConnection::on_deadline() {
       close();
       return;
     case State::kLeased:
+      if (is_write_blocked_) {
+        if (is_taking()) {
+          on_progress();
+          return;
+        }
+        room_.counters().timeout_response_body->add();
+        fail(FailureCause::kBodyTimeout);
+        return;
+      }
       // A replica that we do not read from cannot be blamed for its silence.
       if (is_paused_) {
         expect_within(silence_allowed_, silence_means_, *silence_counter_);
@@ -161,9 +180,11 @@ void ReplicaConnection::on_deadline() {
 
 void ReplicaConnection::finish(bool is_request_complete) {
   if (lease_ != nullptr) lease_->cut();
-  // Bytes behind the response belong to nobody: such a connection is not trusted with another request (RFC 9112 section 9.3).
-  const bool can_carry_more = is_request_complete && http1().keeps_alive() && http1().has_read_message() &&
-                              in_.is_empty() && out_.is_empty() && !has_ended_ && !is_ending_ && !is_broken_;
+  // Bytes behind the response belong to nobody: such a connection is not trusted with another
+  // request (RFC 9112 section 9.3).
+  const bool can_carry_more = is_request_complete && http1().keeps_alive() &&
+                              http1().has_read_message() && in_.is_empty() && out_.is_empty() &&
+                              !has_ended_ && !is_ending_ && !is_broken_ && !is_write_dead_;
   if (!can_carry_more || !slot_.has_room()) {
     close();
     return;

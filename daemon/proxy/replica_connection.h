@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ReplicaConnection: the replica's side: dialled for a relay, leased to it, kept for the next one. It tells its relay what the
-// replica says and how it fails; what follows from that is the relay's business.
+// ReplicaConnection: the replica's side: dialled for a relay, leased to it, kept for the next one.
+// It tells its relay what the replica says and how it fails; what follows from that is the relay's
+// business.
 
 #include <cstdint>
 
-#include "daemon/proxy/connection.h"
 #include "daemon/metrics/counter.h"
-#include "daemon/proxy/lease.h"
 #include "daemon/module/failure.h"
+#include "daemon/proxy/connection.h"
+#include "daemon/proxy/lease.h"
 
 namespace limpet {
 
@@ -16,7 +17,8 @@ class ReplicaSlot;
 
 /// One connection to one replica.
 ///
-///   kConnecting ──► kLeased ──response and request done──► kIdle (in the slot's cache) ──► kLeased …
+///   kConnecting ──► kLeased ──response and request done──► kIdle (in the slot's cache) ──► kLeased
+///   …
 ///        │             │                                     │
 ///        └─────────────┴──── failure, cancel, idle too long ─┴──► closed
 class ReplicaConnection final : public Connection,
@@ -34,7 +36,8 @@ class ReplicaConnection final : public Connection,
   /// Whether it has carried an exchange before: it may be stale.
   [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
 
-  // -- for the relay ---------------------------------------------------------------------------------------
+  // -- for the relay
+  // ---------------------------------------------------------------------------------------
 
   void send_head(const RequestHead& head);
   void send_body(std::string_view bytes) { queue_body(bytes); }
@@ -42,9 +45,11 @@ class ReplicaConnection final : public Connection,
   void enter_tunnel();
   /// Ends our half after everything queued.
   void end_writing();
-  /// The time within which the replica must say the next thing; its passing is counted in `counter`.
+  /// The time within which the replica must say the next thing; its passing is counted in
+  /// `counter`.
   void expect_within(Duration timeout, FailureCause otherwise, Counter& counter);
-  /// The exchange is over. Keeps the connection for another one if it can carry one, else closes it.
+  /// The exchange is over. Keeps the connection for another one if it can carry one, else closes
+  /// it.
   void finish(bool is_request_complete);
   /// The exchange is abandoned: closes.
   void cancel();
@@ -52,7 +57,11 @@ class ReplicaConnection final : public Connection,
   [[nodiscard]] bool is_untouched() const noexcept { return !has_answered_; }
 
   /// Nothing has arrived since the last exchange, not even an end.
-  [[nodiscard]] bool is_quiet() const noexcept { return !is_readable_ && !is_ending_ && !has_ended_; }
+  [[nodiscard]] bool is_quiet() const noexcept {
+    return !is_readable_ && !is_ending_ && !has_ended_;
+  }
+  /// The same asked of the kernel, which knows before any edge has told us.
+  [[nodiscard]] bool is_silent() const noexcept { return transport_.is_silent(); }
   /// Closes an idle connection (the slot has enough, or the replica left).
   void close_idle();
 
@@ -66,6 +75,11 @@ class ReplicaConnection final : public Connection,
   void on_broken() override;
   void on_drained() override;
   void on_progress() override;
+  // A replica that answers early and closes makes our next write fail; its answer is still to be
+  // read.
+  [[nodiscard]] bool outlives_failed_write() const override {
+    return state_ == State::kLeased && has_written_;
+  }
   [[nodiscard]] bool wants_input() const override { return state_ != State::kConnecting; }
   void on_writable() override;
   void on_deadline() override;

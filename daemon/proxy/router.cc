@@ -12,16 +12,19 @@ namespace {
 
 constexpr std::size_t kHostBytesMax = 255;
 
-// The host without its port, in lower case, in `place`; empty where it is longer than any host name.
+// The host without its port, in lower case, in `place`; empty where it is longer than any host
+// name.
 std::string_view host_of(std::string_view authority, std::array<char, kHostBytesMax>& place) {
   if (!authority.empty() && authority.front() == '[') {
     authority = authority.substr(0, authority.find(']') + 1);
   } else {
     authority = authority.substr(0, authority.find(':'));
   }
-  while (!authority.empty() && authority.back() == '.') authority.remove_suffix(1);
+  while (!authority.empty() && authority.back() == '.')
+    authority.remove_suffix(1);
   if (authority.size() > place.size()) return {};
-  for (std::size_t i = 0; i < authority.size(); ++i) place[i] = text::lower(authority[i]);
+  for (std::size_t i = 0; i < authority.size(); ++i)
+    place[i] = text::lower(authority[i]);
   return {place.data(), authority.size()};
 }
 
@@ -67,7 +70,8 @@ const RoutePlan* Router::match(std::string_view authority, std::string_view path
   if (const auto found = hosts_.find(host); found != hosts_.end()) {
     if (const RoutePlan* route = longest(found->second, path)) return route;
   }
-  // Nearest wildcard first: "*.b.example.org" before "*.example.org"; it stands for one label or more.
+  // Nearest wildcard first: "*.b.example.org" before "*.example.org"; it stands for one label or
+  // more.
   for (std::size_t dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.')) {
     host = host.substr(dot + 1);
     if (const auto found = wildcards_.find(host); found != wildcards_.end()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Router: host and path to route. The most specific host wins, then the longest path; a path is a prefix of whole segments. Built
-// with a snapshot, asked by every worker.
+// Router: host and path to route. The most specific host wins, then the longest path; a path is a
+// prefix of whole segments. Built with a snapshot, asked by every worker.
 
 #include <string>
 #include <string_view>
@@ -19,7 +19,8 @@ class Router {
   explicit Router(const std::vector<RoutePlan>& routes);
 
   /// The route for a request, or null. `authority` may carry a port and any case.
-  /// Cost: one look-up a label of the host and a segment of the path, whatever the number of routes.
+  /// Cost: one look-up a label of the host and a segment of the path, whatever the number of
+  /// routes.
   [[nodiscard]] const RoutePlan* match(std::string_view authority, std::string_view path) const;
 
  private:

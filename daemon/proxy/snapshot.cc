@@ -11,7 +11,8 @@ namespace limpet {
 
 namespace {
 
-// The chain of exchanges that no pool is concerned with: they are named, counted and logged like others.
+// The chain of exchanges that no pool is concerned with: they are named, counted and logged like
+// others.
 constexpr std::array<std::string_view, 3> kBareChain = {"request_id", "metrics", "access_log"};
 
 /// Builds one snapshot and collects what is wrong with its configuration.
@@ -29,12 +30,14 @@ class Builder {
     snapshot_->codec_limits = {model.limits.request_line_bytes, model.limits.header_bytes,
                                model.limits.header_fields, CodecLimits{}.chunk_line_bytes};
     refuse_what_is_not_there_yet();
-    for (const PoolModel& pool : model.pools) build_pool(pool);
+    for (const PoolModel& pool : model.pools)
+      build_pool(pool);
     build_bare_chain();
     build_listeners();
     build_routes();
     std::vector<std::string_view> names;
-    for (const ModuleKind& kind : context_.kinds) names.push_back(kind.name);
+    for (const ModuleKind& kind : context_.kinds)
+      names.push_back(kind.name);
     names.push_back("mcp");
     config_.report_unknown_keys(names);
     if (!config_.is_valid()) {
@@ -50,18 +53,24 @@ class Builder {
   void refuse_what_is_not_there_yet() {
     const Model& model = config_.model();
     for (const ListenerModel& listener : model.listeners) {
-      if (listener.tls) listener.settings.mistake("tls", "this release does not serve TLS yet; remove [listener.tls]");
+      if (listener.tls)
+        listener.settings.mistake("tls",
+                                  "this release does not serve TLS yet; remove [listener.tls]");
       if (listener.proxy_protocol) {
-        listener.settings.mistake("proxy_protocol", "this release does not read the PROXY protocol yet; set it to false");
+        listener.settings.mistake(
+            "proxy_protocol", "this release does not read the PROXY protocol yet; set it to false");
       }
     }
     for (const PoolModel& pool : model.pools) {
-      if (pool.tls.enabled) pool.tls.settings.mistake("enabled", "this release does not speak TLS to replicas yet");
+      if (pool.tls.enabled)
+        pool.tls.settings.mistake("enabled", "this release does not speak TLS to replicas yet");
       if (pool.protocol == ReplicaProtocol::kHttp2) {
-        pool.settings.mistake("protocol", "this release does not speak HTTP/2 to replicas yet; use \"http1\"");
+        pool.settings.mistake("protocol",
+                              "this release does not speak HTTP/2 to replicas yet; use \"http1\"");
       }
       if (pool.discovery.type == DiscoveryType::kDns) {
-        pool.discovery.settings.mistake("type", "this release does not discover by DNS yet; use \"static\" or \"file\"");
+        pool.discovery.settings.mistake(
+            "type", "this release does not discover by DNS yet; use \"static\" or \"file\"");
       }
     }
     for (const ModuleModel& module : model.modules) {
@@ -84,8 +93,10 @@ class Builder {
     for (const auto& [revision, share] : model.revisions) {
       plan->facts.revisions.emplace_back(revision, static_cast<std::uint32_t>(share));
     }
-    const bool has_affinity = std::find(model.chain.begin(), model.chain.end(), "affinity") != model.chain.end();
-    build_replicas(model, *plan, has_affinity ? ReplicaBook::Sessions::kKept : ReplicaBook::Sessions::kNone);
+    const bool has_affinity =
+        std::find(model.chain.begin(), model.chain.end(), "affinity") != model.chain.end();
+    build_replicas(model, *plan,
+                   has_affinity ? ReplicaBook::Sessions::kKept : ReplicaBook::Sessions::kNone);
     build_chain(model, *plan);
     snapshot_->pools.push_back(std::move(plan));
   }
@@ -105,7 +116,8 @@ class Builder {
       replicas.push_back(std::move(replica));
     };
     std::vector<ReplicaModel> configured = model.replicas;
-    if (const auto found = context_.discovered.find(model.name); found != context_.discovered.end()) {
+    if (const auto found = context_.discovered.find(model.name);
+        found != context_.discovered.end()) {
       configured.insert(configured.end(), found->second.begin(), found->second.end());
     }
     for (const ReplicaModel& replica : configured) {
@@ -113,14 +125,18 @@ class Builder {
       if (entry.is_new) new_vitals_.emplace_back(plan.index, entry.vitals);
       add(replica, std::move(entry.vitals));
     }
-    for (const ReplicaModel& leaving : context_.book.end_round(model.name, context_.now, context_.wall, sessions)) {
+    for (const ReplicaModel& leaving :
+         context_.book.end_round(model.name, context_.now, context_.wall, sessions)) {
       add(leaving, context_.book.vitals_of(model.name, leaving.id));
     }
-    for (const Replica& replica : replicas) plan.facts.index_by_id.emplace(replica.id, replica.index);
+    for (const Replica& replica : replicas)
+      plan.facts.index_by_id.emplace(replica.id, replica.index);
   }
 
   // Without a directory keys are made in memory.
-  std::string state_dir() const { return context_.is_trial ? std::string() : config_.model().daemon.state_dir; }
+  std::string state_dir() const {
+    return context_.is_trial ? std::string() : config_.model().daemon.state_dir;
+  }
 
   void build_chain(const PoolModel& model, PoolPlan& plan) {
     const auto wish = context_.wishes.affinity.find(model.name);
@@ -141,18 +157,21 @@ class Builder {
     }
     for (const ChainLink& link : plan.chain) {
       if (const auto limits = link.plan->limits()) plan.limits = *limits;
-      if (const auto percent = link.plan->panic_threshold_percent()) plan.panic_threshold_percent = percent;
+      if (const auto percent = link.plan->panic_threshold_percent())
+        plan.panic_threshold_percent = percent;
       if (const auto attempts = link.plan->attempts_max()) plan.attempts_max = attempts;
     }
     plan.attempts_max = std::clamp<std::uint32_t>(plan.attempts_max, 1, Exchange::kAttemptsMax);
     if (plan.chain.size() > Exchange::kNotesMax) {
-      model.settings.mistake("chain", "at most " + std::to_string(Exchange::kNotesMax) + " modules fit a chain");
+      model.settings.mistake(
+          "chain", "at most " + std::to_string(Exchange::kNotesMax) + " modules fit a chain");
     }
   }
 
   void report_unknown_module(const PoolModel& model, std::size_t index) {
     std::vector<std::string_view> names;
-    for (const ModuleKind& kind : context_.kinds) names.push_back(kind.name);
+    for (const ModuleKind& kind : context_.kinds)
+      names.push_back(kind.name);
     std::string text = "unknown module \"" + model.chain[index] + "\"";
     if (const auto near = text::nearest(model.chain[index], names); !near.empty()) {
       text += ", did you mean \"" + std::string(near) + "\"?";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Snapshot: the immutable result of one configuration: listeners, routes, pools with their module plans. Built off the workers,
-// shared by them, never changed. What one worker makes of it is a Generation (generation.h).
+// Snapshot: the immutable result of one configuration: listeners, routes, pools with their module
+// plans. Built off the workers, shared by them, never changed. What one worker makes of it is a
+// Generation (generation.h).
 
 #include <cstdint>
 #include <map>
@@ -84,12 +85,14 @@ struct SnapshotContext {
   const std::map<std::string, std::vector<ReplicaModel>>& discovered;
   Instant now;
   WallSeconds wall;
-  bool is_trial = false;  ///< for --check and --dump: nothing is made in the state directory, nothing will serve
+  bool is_trial = false;  ///< for --check and --dump: nothing is made in the state directory,
+                          ///< nothing will serve
 };
 
-/// Builds a snapshot from a configuration. Mistakes (those of loading, of modules, of what this daemon cannot do) are in
-/// config.mistakes(); with any, the result is null and the book is as before.
-/// Thread: main.
-[[nodiscard]] std::shared_ptr<const Snapshot> build_snapshot(Config& config, const SnapshotContext& context);
+/// Builds a snapshot from a configuration. Mistakes (those of loading, of modules, of what this
+/// daemon cannot do) are in config.mistakes(); with any, the result is null and the book is as
+/// before. Thread: main.
+[[nodiscard]] std::shared_ptr<const Snapshot> build_snapshot(Config& config,
+                                                             const SnapshotContext& context);
 
 }  // namespace limpet

@@ -10,7 +10,9 @@ constexpr std::chrono::milliseconds kAskAgainAfter{20};
 }  // namespace
 
 WaitingRoom::WaitingRoom(WorkerRoom& room, const std::string& pool)
-    : room_(room), gauge_(&room.services().metrics().gauge("limpet_pool_queue", {{"pool", pool}})), timer_(*this) {}
+    : room_(room),
+      gauge_(&room.services().metrics().gauge("limpet_pool_queue", {{"pool", pool}})),
+      timer_(*this) {}
 
 void WaitingRoom::join(Relay& relay) {
   relays_.push_back(relay);

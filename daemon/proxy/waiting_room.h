@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// WaitingRoom: relays of one pool and worker that wait for room on a replica, in order of arrival. It asks them again when this worker
-// freed something, and every few milliseconds, since other workers and the prober free things too.
+// WaitingRoom: relays of one pool and worker that wait for room on a replica, in order of arrival.
+// It asks them again when this worker freed something, and every few milliseconds, since other
+// workers and the prober free things too.
 
 #include <cstddef>
 #include <string>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/proxy/worker.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <csignal>
 #include <string>
 #include <utility>
+
+#include <pthread.h>
+#include <sched.h>
 
 #include "daemon/proxy/worker_room.h"
 
@@ -32,7 +32,8 @@ void block_signals() {
 
 }  // namespace
 
-Worker::Worker(const WorkerSetup& setup) : setup_(setup), room_(std::make_unique<WorkerRoom>(*this)) {}
+Worker::Worker(const WorkerSetup& setup)
+    : setup_(setup), room_(std::make_unique<WorkerRoom>(*this)) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -60,7 +61,9 @@ void Worker::adopt(Adoption adoption, std::function<void()> on_adopted) {
 }
 
 void Worker::drain(Instant deadline, std::function<void()> on_drained) {
-  room_->mailbox().post([room = room_.get(), deadline, told = std::move(on_drained)] { room->drain(deadline, told); });
+  room_->mailbox().post([room = room_.get(), deadline, told = std::move(on_drained)] {
+    room->drain(deadline, told);
+  });
 }
 
 std::uint64_t Worker::turns() const noexcept { return room_ ? room_->loop().turns() : 0; }

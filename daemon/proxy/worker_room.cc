@@ -20,15 +20,17 @@ WorkerRoom::WorkerRoom(Worker& worker)
       counters_(worker.metrics_),
       scratch_(kScratchBytes),
       housekeeping_(*this) {
-  events_.reserve(64);
   loop_.observe(this);
   on_turn(loop_.now(), loop_.wall_now());
 }
 
 WorkerRoom::~WorkerRoom() {
-  while (Connection* client = clients_.front()) static_cast<ClientConnection*>(client)->cut();
+  while (Connection* client = clients_.front())
+    static_cast<ClientConnection*>(client)->cut(Ending::kShutdown);
   destroy_dead_relays();
-  while (Connection* replica = replicas_.front()) static_cast<ReplicaConnection*>(replica)->cancel();
+  while (Connection* replica = replicas_.front())
+    static_cast<ReplicaConnection*>(replica)->cancel();
+  loop_.empty_graveyard();  // while what the dead give back to is still there
   listeners_.clear();
   if (spare_arena_ != nullptr) arenas_.give(spare_arena_);
 }
@@ -59,11 +61,13 @@ Arena& WorkerRoom::spare_arena() noexcept {
 
 const AddressPredicate& WorkerRoom::trust_of(std::string_view listener) const {
   const auto found = listeners_at_work_.find(listener);
-  CHECK_THAT(found != listeners_at_work_.end());  // listeners are never forgotten while their clients live
+  CHECK_THAT(found !=
+             listeners_at_work_.end());  // listeners are never forgotten while their clients live
   return *found->second;
 }
 
-// Relays and connections ------------------------------------------------------------------------------------
+// Relays and connections
+// ------------------------------------------------------------------------------------
 
 Relay* WorkerRoom::make_relay(ClientConnection& client, Arena& arena, RequestHead& head) {
   return new (arena.allocate(sizeof(Relay))) Relay(*this, client, arena, head);
@@ -92,13 +96,17 @@ ReplicaConnection& WorkerRoom::take_in(std::unique_ptr<ReplicaConnection> connec
 
 void WorkerRoom::welcome(Fd fd, const Address& peer, const ListenerAtWork& listener) {
   const std::uint64_t most = generation_->snapshot().limits.connections_per_client;
-  const bool is_counted = most > 0 && worker_.setup_.census != nullptr;
-  if (is_counted && !worker_.setup_.census->try_enter(peer, most)) {
-    counters_.limit_client_connections->add();
-    return;
+  std::unique_ptr<ClientTicket> ticket;
+  if (most > 0 && worker_.setup_.census != nullptr && peer.is_ip()) {
+    ticket = worker_.setup_.census->try_enter(peer, most);
+    if (ticket == nullptr) {
+      counters_.limit_client_connections->add();
+      return;
+    }
   }
-  auto* client = new ClientConnection(*this, std::move(fd), peer, listener);  // NOLINT(cppcoreguidelines-owning-memory)
-  client->set_census(is_counted ? worker_.setup_.census.get() : nullptr);
+  auto* client = new ClientConnection(*this, std::move(fd), peer,
+                                      listener);  // NOLINT(cppcoreguidelines-owning-memory)
+  client->keep_ticket(std::move(ticket));
   clients_.push_back(*client);
   ++clients_count_;
   listener.open->add(1);
@@ -130,6 +138,13 @@ void WorkerRoom::pause_or_resume_accepting() {
   }
 }
 
+void WorkerRoom::close_idle_replicas() {
+  for (auto& [vitals, row] : slots_) {
+    for (auto& slot : row)
+      slot->close_idle();
+  }
+}
+
 ReplicaSlot& WorkerRoom::slot_of(const Replica& replica) {
   auto& row = slots_[replica.vitals.get()];
   for (auto& slot : row) {
@@ -145,15 +160,18 @@ WaitingRoom& WorkerRoom::waiting_room(const std::string& pool) {
   return *place;
 }
 
-// Configurations --------------------------------------------------------------------------------------------
+// Configurations
+// --------------------------------------------------------------------------------------------
 
 void WorkerRoom::adopt(Adoption adoption) {
   services_.set_access_log(adoption.access_log);
   for (auto& [vitals, row] : slots_) {
-    for (auto& slot : row) slot->mark_unwanted();
+    for (auto& slot : row)
+      slot->mark_unwanted();
   }
   auto fresh = std::make_unique<Generation>(adoption.snapshot, *this);
-  // Those that the new configuration does not want close their idle connections; running exchanges finish.
+  // Those that the new configuration does not want close their idle connections; running exchanges
+  // finish.
   for (auto& [vitals, row] : slots_) {
     for (auto& slot : row) {
       if (!slot->is_wanted()) slot->retire();
@@ -180,15 +198,22 @@ void WorkerRoom::adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSoc
     at_work->trusted = plan.trusted;
   }
   const auto has_socket = [&](const std::string& bind) {
-    return std::any_of(sockets.begin(), sockets.end(), [&](const WorkerSocket& s) { return s.bind == bind; });
+    return std::any_of(sockets.begin(), sockets.end(),
+                       [&](const WorkerSocket& s) { return s.bind == bind; });
   };
   std::erase_if(listeners_, [&](const auto& listener) { return !has_socket(listener->bind()); });
   for (WorkerSocket& socket : sockets) {
-    const bool is_known = std::any_of(listeners_.begin(), listeners_.end(),
-                                      [&](const auto& listener) { return listener->bind() == socket.bind; });
     const auto at_work = listeners_at_work_.find(socket.listener);
-    if (is_known || at_work == listeners_at_work_.end()) continue;
-    listeners_.push_back(std::make_unique<Listener>(*this, *at_work->second, socket.bind, std::move(socket.fd)));
+    if (at_work == listeners_at_work_.end()) continue;
+    const auto known =
+        std::find_if(listeners_.begin(), listeners_.end(),
+                     [&](const auto& listener) { return listener->bind() == socket.bind; });
+    if (known != listeners_.end()) {
+      (*known)->serve(*at_work->second);  // perhaps under another name, with another trust
+      continue;
+    }
+    listeners_.push_back(
+        std::make_unique<Listener>(*this, *at_work->second, socket.bind, std::move(socket.fd)));
     if (is_accepting_ && !is_draining_) listeners_.back()->start();
   }
 }
@@ -197,24 +222,32 @@ void WorkerRoom::retire_generations() {
   std::erase_if(retired_, [](const auto& generation) { return generation->is_unused(); });
   for (auto row = slots_.begin(); row != slots_.end();) {
     // A slot that a retired generation still names stays.
-    if (retired_.empty()) std::erase_if(row->second, [](const auto& slot) { return slot->is_unused(); });
+    if (retired_.empty())
+      std::erase_if(row->second, [](const auto& slot) { return slot->is_unused(); });
     row = row->second.empty() ? slots_.erase(row) : std::next(row);
   }
 }
 
 void WorkerRoom::on_timer(Timer&) {
-  housekeeping_.arm(loop_.timers(), loop_.now() + kHousekeepingEvery);
+  housekeeping_.arm(loop_.timers(),
+                    std::max(std::min(drain_deadline_, loop_.now() + kHousekeepingEvery),
+                             loop_.now() + std::chrono::milliseconds(20)));
   worker_.busy_ratio_.store(loop_.take_busy_ratio(), std::memory_order_relaxed);
   if (!retired_.empty()) retire_generations();
   if (is_draining_ && loop_.now() >= drain_deadline_) {
-    while (Connection* client = clients_.front()) static_cast<ClientConnection*>(client)->cut();
+    while (Connection* client = clients_.front())
+      static_cast<ClientConnection*>(client)->cut(Ending::kShutdown);
   }
   after_callback();
 }
 
-// The end ---------------------------------------------------------------------------------------------------
+// The end
+// ---------------------------------------------------------------------------------------------------
 
 void WorkerRoom::drain(Instant deadline, std::function<void()> on_drained) {
+  // What the kernel has accepted for us already is not reset.
+  for (auto& listener : listeners_)
+    listener->accept_rest();
   is_draining_ = true;
   drain_deadline_ = deadline;
   on_drained_ = std::move(on_drained);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/affinity/affinity_module.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace {
 // Requests that wait for one pool's replicas at a time, beyond which they are answered 503.
 constexpr std::uint32_t kWaitersMax = 1024;
 constexpr std::chrono::seconds kRetryAfter{1};
+constexpr Duration kLastMoment = std::chrono::milliseconds(1);
 
 std::string_view detail_of(Cause cause) noexcept {
   switch (cause) {
@@ -149,17 +151,22 @@ Verdict AffinityModule::settle(const Turn& turn, Cause cause, const Replica* rep
 }
 
 bool AffinityModule::wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most) {
-  if (at_most <= Duration::zero() || turn.exchange.is_waiting_over) return false;
-  if (cause == Cause::kGone || !may_come_back(turn.candidates, replica)) return false;
   ExchangeState& state = turn.state;
+  // One wait an exchange: afterwards it may queue for any replica, and is asked again there.
+  if (turn.exchange.is_waiting_over) state.is_wait_over = true;
+  if (at_most <= Duration::zero() || state.is_wait_over) return false;
+  if (cause == Cause::kGone || !may_come_back(turn.candidates, replica)) return false;
   if (!state.has_waited) {
     state.has_waited = true;
     state.wait_began = turn.candidates.now();
   }
+  const bool is_same_wait = state.waited_for == Cause::kNone || state.waited_for == cause;
   state.waited_for = cause;
   const Duration left = at_most - (turn.candidates.now() - state.wait_began);
-  if (left <= Duration::zero()) return false;
-  turn.candidates.wait_for(&replica, left, kWaitersMax);
+  // Asked at the very end of the wait, it leaves the end to the relay's timer: a wait in the pool's
+  // queue that began before that would be taken for the one that ends then.
+  if (left <= Duration::zero() && !is_same_wait) return false;
+  turn.candidates.wait_for(&replica, std::max(left, kLastMoment), kWaitersMax);
   return true;
 }
 
@@ -192,6 +199,9 @@ void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status)
 
 Verdict AffinityModule::choose(const Turn& turn, const Replica& replica, Outcome outcome,
                                Cause cause) {
+  if (outcome == Outcome::kHit && turn.state.claim == Claim::kToken) {
+    replica.vitals->share(worker_.worker()).note_hit(session_bucket(worker_.wall_now()));
+  }
   AffinityFacts& facts = turn.exchange.affinity;
   facts.outcome = outcome;
   facts.cause = cause;

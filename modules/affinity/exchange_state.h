@@ -33,6 +33,7 @@ struct ExchangeState {
   bool is_in_burst =
       false;  ///< a first request that shares its replica and cookie with others of its connection
   bool has_waited = false;
+  bool is_wait_over = false;
   bool is_cookie_over = false;  ///< refused for good: the response deletes the cookie
   Cause waited_for = Cause::kNone;
   const Source* source = nullptr;      ///< the one that spoke

@@ -136,6 +136,11 @@ class Balance final : public Module {
   }
 
  private:
+  // A wait for one replica was affinity's; what is moved after it may still queue.
+  static bool is_own_wait_over(const Exchange& exchange) noexcept {
+    return exchange.is_waiting_over && exchange.waited_for == nullptr;
+  }
+
   void give_up(const Exchange& exchange, Candidates& candidates, const Ballot& ballot) const {
     bool is_any_full = false;
     bool is_any_over_sessions = false;
@@ -149,7 +154,7 @@ class Balance final : public Module {
     Answer answer;
     answer.status = 503;
     if (is_any_full) {
-      if (!exchange.is_waiting_over && settings_.queue_max > 0) {
+      if (!is_own_wait_over(exchange) && settings_.queue_max > 0) {
         candidates.wait_for(nullptr, settings_.queue_timeout, settings_.queue_max);
         return;
       }

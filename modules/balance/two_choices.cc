@@ -9,6 +9,8 @@
 namespace limpet::balance {
 namespace {
 
+constexpr std::uint32_t kNoiseUs = 5000;
+
 class TwoChoices final : public Policy {
  public:
   using Policy::Policy;
@@ -24,12 +26,13 @@ class TwoChoices final : public Policy {
   bool is_better(const Ballot& ballot, const Replica& a, const Replica& b) const noexcept {
     std::uint32_t latency_a = ballot.latency_us(a);
     std::uint32_t latency_b = ballot.latency_us(b);
-    // Within a factor of two latencies are noise: they would pull all traffic to one of two like
-    // replicas, against the weights. And nothing is compared with nothing known.
-    if (latency_a == 0 || latency_b == 0 ||
-        std::max(latency_a, latency_b) <= 2 * std::uint64_t{std::min(latency_a, latency_b)}) {
+    // Within a factor of two, or a few milliseconds, latencies are noise: they would pull all
+    // traffic to one of two like replicas, against the weights. And nothing is compared with
+    // nothing known.
+    const std::uint32_t slow = std::max(latency_a, latency_b);
+    const std::uint32_t fast = std::min(latency_a, latency_b);
+    if (fast == 0 || slow <= 2 * std::uint64_t{fast} || slow - fast <= kNoiseUs)
       latency_a = latency_b = 1;
-    }
     return (load(ballot, a) + 1) * latency_a < (load(ballot, b) + 1) * latency_b;
   }
 

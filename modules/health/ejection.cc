@@ -34,6 +34,8 @@ bool is_replica_fault(FailureCause cause) noexcept {
     case FailureCause::kStatus:
       return true;
     // A kept connection that the replica closed, a stream it gave back: it may do that.
+    // Nor is it to blame for what limpet lacks.
+    case FailureCause::kOwnLimit:
     case FailureCause::kUnsent:
     case FailureCause::kRefusedStream:
     case FailureCause::kNone:

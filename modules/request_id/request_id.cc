@@ -2,7 +2,7 @@
 #include "modules/request_id/request_id.h"
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -31,29 +31,31 @@ bool is_well_formed(std::string_view id) noexcept {
          std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
-constexpr auto kHexPairs = [] {
-  std::array<std::array<char, 2>, 256> pairs{};
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (std::size_t i = 0; i < pairs.size(); ++i)
-    pairs[i] = {kDigits[i >> 4], kDigits[i & 15]};
-  return pairs;
-}();
+using Bytes [[gnu::vector_size(16)]] = unsigned char;
 
-std::string_view make_id(Arena& arena, Random& random) {
-  char* const text = arena.allocate_text(kIdDigits);
-  char* at = text;
-  for (int half = 0; half < 2; ++half) {
-    std::uint64_t bits = random.next();
-    for (int i = 0; i < 8; ++i, bits >>= 8, at += 2)
-      std::memcpy(at, kHexPairs[bits & 255].data(), 2);
-  }
-  return {text, kIdDigits};
+// 16 bytes as 32 digits, all at once.
+void put_hex(char* at, std::uint64_t first, std::uint64_t second) noexcept {
+  Bytes bytes;
+  std::memcpy(&bytes, &first, sizeof first);
+  std::memcpy(reinterpret_cast<char*>(&bytes) + sizeof first, &second, sizeof second);
+  const auto digits = [](Bytes nibbles) -> Bytes {
+    const Bytes letters = reinterpret_cast<Bytes>(nibbles > 9) & ('a' - '9' - 1);
+    return nibbles + '0' + letters;
+  };
+  const Bytes high = digits(bytes >> 4);
+  const Bytes low = digits(bytes & 15);
+  const Bytes front =
+      __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const Bytes back = __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                             29, 14, 30, 15, 31);
+  std::memcpy(at, &front, sizeof front);
+  std::memcpy(at + sizeof front, &back, sizeof back);
 }
 
 class RequestId final : public Module {
  public:
-  RequestId(const RequestIdSettings& settings, WorkerServices& worker)
-      : settings_(settings), worker_(worker) {}
+  RequestId(const RequestIdSettings& settings, const ModuleServices& services)
+      : settings_(settings), worker_(services.worker), slot_(services.slot) {}
 
   Verdict on_request(Exchange& exchange) override {
     HeaderList& fields = exchange.request.fields;
@@ -65,19 +67,43 @@ class RequestId final : public Module {
       }
       remove(fields);
     }
-    exchange.request_id = make_id(exchange.arena, worker_.random);
-    fields.add(settings_.field, settings_.name, exchange.request_id);
+    const std::string_view line = make_line(exchange.arena);
+    exchange.request_id = {line.data() + settings_.name.size() + 2, kIdDigits};
+    exchange.notes[slot_] = const_cast<char*>(line.data());
+    fields.add_line(settings_.field, line, settings_.name.size());
     return Verdict::kNext;
   }
 
   Verdict on_response(Exchange& exchange) override {
     if (exchange.request_id.empty()) return Verdict::kNext;
-    remove(exchange.response->fields);
-    exchange.response->fields.add(settings_.field, settings_.name, exchange.request_id);
+    HeaderList& fields = exchange.response->fields;
+    remove(fields);
+    // The line made for the request serves once more.
+    if (const auto* line = static_cast<const char*>(exchange.notes[slot_])) {
+      fields.add_line(settings_.field, {line, line_bytes()}, settings_.name.size());
+    } else {
+      fields.add(settings_.field, settings_.name, exchange.request_id);
+    }
     return Verdict::kNext;
   }
 
  private:
+  [[nodiscard]] std::size_t line_bytes() const noexcept {
+    return settings_.name.size() + 2 + kIdDigits + 2;
+  }
+  // The field line with a new id.
+  [[nodiscard]] std::string_view make_line(Arena& arena) {
+    char* const line = arena.allocate_text(line_bytes());
+    std::memcpy(line, settings_.name.data(), settings_.name.size());
+    char* at = line + settings_.name.size();
+    std::memcpy(at, ": ", 2);
+    at += 2;
+    const std::uint64_t first = worker_.random.next();
+    put_hex(at, first, worker_.random.next());
+    at += kIdDigits;
+    std::memcpy(at, "\r\n", 2);
+    return {line, line_bytes()};
+  }
   [[nodiscard]] bool is_trusted(const ClientFacts& client) const noexcept {
     return settings_.trust == Trust::kAlways ||
            (settings_.trust == Trust::kListener && client.is_trusted);
@@ -96,6 +122,7 @@ class RequestId final : public Module {
 
   const RequestIdSettings& settings_;
   WorkerServices& worker_;
+  std::size_t slot_;
 };
 
 class RequestIdPlan final : public ModulePlan {
@@ -106,7 +133,7 @@ class RequestIdPlan final : public ModulePlan {
     return phase == Phase::kRequest || phase == Phase::kResponse;
   }
   std::unique_ptr<Module> start(const ModuleServices& services) const override {
-    return std::make_unique<RequestId>(settings_, services.worker);
+    return std::make_unique<RequestId>(settings_, services);
   }
 
  private:

@@ -114,6 +114,28 @@ def test_after_the_wait_a_session_moves_from_a_full_replica(life):
     first.join()
 
 
+def test_a_session_that_moves_after_its_wait_queues_where_all_are_full(life):
+    handle = Holding()
+    replicas = life.some("a", "b", handle=handle)
+    daemon = life.daemon(replicas, workers=1, balance='max_requests = 1\nqueue_timeout = "20s"',
+                         affinity=SHOW + 'on_full = "wait:1s then move"')
+    jar = daemon.jar()
+    owner = owner_of(jar, replicas)
+    other = next(r for r in replicas if r is not owner)
+    first, _ = hold(jar, owner)
+    second, _ = hold(daemon.jar(), other)
+    answers = []
+    third = threading.Thread(target=lambda: answers.append(jar.get("/third")))
+    third.start()
+    for waiting, what in ((1, "it waits for its own replica"), (0, "that wait is over")):
+        wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == waiting, what)
+    assert answers == [], answers
+    handle.go.set()
+    for thread in (first, second, third):
+        thread.join(seconds(10))
+    assert answers[0].status == 200, answers
+
+
 def test_on_full_may_refuse(life):
     handle = Holding()
     replicas = life.some("a", "b", handle=handle)

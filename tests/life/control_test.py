@@ -3,10 +3,13 @@
 
 import os
 import stat
+import subprocess
+import threading
 
 from harness.affinity import McpClient, McpReplica, SHOW, cookies, who
-from harness.control import limpetctl, raw, succeed
-from harness.deadline import wait_until
+from harness.client import Client, request
+from harness.control import LIMPETCTL, limpetctl, raw, succeed
+from harness.deadline import seconds, stays, wait_until
 from harness.life import shaped
 
 
@@ -26,6 +29,72 @@ def test_replica_drain_down_and_ready_take_effect_and_are_shown(life):
         succeed(daemon, "replica", verb, "a")
         line = next(line for line in succeed(daemon, "replicas").splitlines() if " a " in f" {line} ")
         assert verb in line or verb == "ready", (verb, line)
+
+
+def holding(go):
+    """A handler that answers when `go` is set."""
+    def handle(peer, _):
+        assert go.wait(seconds(20))
+        peer.answer(200, b"at last")
+    return handle
+
+
+def begun(daemon, replica):
+    client = daemon.client()
+    client.send(request("GET", "/"))
+    replica.wait_for_requests(1)
+    return client
+
+
+def test_drain_wait_returns_when_the_last_exchange_is_over(life):
+    go = threading.Event()
+    a = life.replica("a", holding(go))
+    daemon = life.daemon([a], affinity="from = []")
+    client = begun(daemon, a)
+    waiting = subprocess.Popen([LIMPETCTL, "--socket", daemon.place.socket, "replica", "drain", "a", "--wait", "60s"],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until(lambda: "drain" in succeed(daemon, "replicas"), "it drains")
+    stays(lambda: waiting.poll() is None, "it waits for the exchange")
+    go.set()
+    assert client.response().body == b"at last"
+    said, _ = waiting.communicate(timeout=seconds(20))
+    assert waiting.returncode == 0 and "a" in said, said
+    assert succeed(daemon, "replica", "drain", "a", "--wait", "60s"), "with nothing left it does not wait"
+
+
+def test_drain_wait_gives_up_in_time_and_says_what_is_left(life):
+    go = threading.Event()
+    a = life.replica("a", holding(go))
+    daemon = life.daemon([a], affinity="from = []")
+    client = begun(daemon, a)
+    done = limpetctl(daemon, "replica", "drain", "a", "--wait", "1s")
+    assert done.returncode == 1 and "not drained in time" in done.stdout + done.stderr, done
+    go.set()
+    assert client.response().status == 200, "the exchange was not cut"
+
+
+def test_waits_that_were_abandoned_do_not_lock_the_control_socket(life):
+    go = threading.Event()
+    a = life.replica("a", holding(go))
+    daemon = life.daemon([a], affinity="from = []")
+    client = begun(daemon, a)
+    waiting = [Client(daemon.place.socket) for _ in range(64)]
+    for one in waiting:
+        one.send(request("POST", "/v1/replicas/web/a/drain?wait_seconds=86400", body=b""))
+
+    def is_full():
+        try:
+            with Client(daemon.place.socket) as one_more:
+                one_more.send(request("GET", "/v1/status", [("Connection", "close")]))
+                return one_more.stream.rest() == b""
+        except OSError:
+            return True
+    wait_until(is_full, "all places are taken")
+    for one in waiting:
+        one.close()
+    wait_until(lambda: limpetctl(daemon, "status").returncode == 0, "there is room again", 10)
+    go.set()
+    assert client.response().status == 200
 
 
 def test_an_unknown_replica_is_named_with_the_nearest_one(life):

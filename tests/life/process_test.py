@@ -4,6 +4,8 @@
 import os
 import signal
 import socket
+import stat
+import sys
 import threading
 
 from harness.client import Client, request
@@ -273,3 +275,15 @@ def test_unix_sockets_can_be_listened_on(life):
     life.prepare(shaped([life.replica(handle=say_who)], more=more), place).start()
     with Client(path) as client:
         assert client.get("/").status == 200
+
+
+def test_a_unix_socket_for_clients_is_open_to_all_whatever_the_umask(life):
+    place = life.place()
+    path = str(place.dir / "web.sock")
+    more = f'[[listener]]\nname = "local"\nbind = ["unix:{path}"]\n'
+    daemon = life.prepare(shaped([life.replica(handle=say_who)], more=more), place)
+    daemon.prefix = [sys.executable, "-c", "import os, sys; os.umask(0o077); os.execv(sys.argv[1], sys.argv[1:])"]
+    daemon.start()
+    assert stat.S_IMODE(os.lstat(path).st_mode) == 0o666
+    assert stat.S_IMODE(os.lstat(place.socket).st_mode) == 0o660, "the control socket is not"
+    assert os.lstat(place.state_dir / "affinity.keys").st_mode & 0o077 == 0

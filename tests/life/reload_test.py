@@ -118,9 +118,9 @@ def test_counters_survive_a_reload(life):
 
 def test_a_listener_that_is_added_opens_and_one_that_is_removed_closes(life):
     from harness.client import once
-    from harness.daemon import free_port
+    from harness.daemon import free_ports
     a = life.replica()
-    port = free_port()
+    (port,) = free_ports(1)
     extra = f'[[listener]]\nname = "second"\nbind = ["127.0.0.1:{port}"]\n'
     daemon = life.prepare(shaped([a])).start()
     daemon.reload(shaped([a], more=extra))
@@ -147,3 +147,16 @@ def test_a_moved_session_after_its_replica_left_for_good_is_stated(life):
     a.stop()
     response = jar.get()
     assert who(response) == "b" and outcome(response)[0] == "moved", response
+
+
+def test_a_dead_replica_that_is_removed_is_gone_though_sessions_name_it(life):
+    a, b = life.some("a", "b")
+    health = 'active = { type = "tcp", interval = "100ms", timeout = "200ms", rise = 1, fall = 1, jitter = 0 }'
+    daemon = life.prepare(shaped([a, b], affinity=SHOW, health=health)).start()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_up") == 2, "both are up")
+    while who(daemon.jar().get()) != "a":
+        pass
+    a.stop()
+    wait_until(lambda: daemon.metrics().sum("limpet_replica_up", replica="a") == 0, "a is down")
+    daemon.reload(shaped([b], affinity=SHOW, health=health))
+    assert daemon.metrics().labels("limpet_replica_up", "replica") == {"b"}

@@ -16,10 +16,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 LIMPETD = os.environ.get("LIMPETD", str(ROOT / "build" / "limpetd"))
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+def free_ports(count):
+    """Ports that nobody has, all different: they are held together before any is let go."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for sock in held:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in held]
+    finally:
+        for sock in held:
+            sock.close()
 
 
 class Place:
@@ -37,8 +43,7 @@ class Place:
         self.new_ports()
 
     def new_ports(self):
-        self.port = free_port()
-        self.admin_port = free_port()
+        self.port, self.admin_port = free_ports(2)
 
 
 class Daemon:
@@ -48,6 +53,8 @@ class Daemon:
         self.place = place
         self.make_config = make_config
         self.environment = {**os.environ, **(environment or {})}
+        self.prefix = []  # words before the program: what becomes it by exec
+        self.pass_fds = ()
         self.process = None
 
     @property
@@ -87,8 +94,9 @@ class Daemon:
     def launch(self):
         with open(self.place.stderr, "ab") as stderr:
             self.process = subprocess.Popen(
-                [LIMPETD, "-c", str(self.place.config)], stdin=subprocess.DEVNULL, stdout=stderr,
-                stderr=stderr, cwd=self.place.dir, env=self.environment)
+                [*self.prefix, LIMPETD, "-c", str(self.place.config)], stdin=subprocess.DEVNULL,
+                stdout=stderr, stderr=stderr, cwd=self.place.dir, env=self.environment,
+                pass_fds=self.pass_fds)
 
     def _is_ready_or_dead(self):
         if self.process.poll() is not None:

@@ -122,6 +122,25 @@ TEST_CASE("control: waiting for a drain ends when nothing is left, or in time") 
   CHECK(scene.ask("POST", "/v1/replicas/web/b/down", "wait_seconds=60").status == 200);
 }
 
+TEST_CASE("control: nobody waits for a client that has hung up") {
+  Scene scene;
+  scene.process.vitals(0, 1).share(0).in_flight = 1;
+  bool is_gone = false;
+  control::Request request;
+  request.method = "POST";
+  request.path = "/v1/replicas/web/b/drain";
+  request.query = "wait_seconds=60";
+  request.is_gone = [&is_gone] { return is_gone; };
+  int answers = 0;
+  scene.control.answer(request, [&answers](const Response&) { ++answers; });
+  scene.control.tick();
+  CHECK(scene.control.waiters() == 1);
+  is_gone = true;
+  scene.control.tick();
+  CHECK(scene.control.waiters() == 0);
+  CHECK(answers == 0);
+}
+
 TEST_CASE("control: affinity is switched and the answer says how to make it last") {
   Scene scene;
   CHECK(scene.ask("POST", "/v1/pools/web/affinity/none").status == 200);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/http_service.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "daemon/event/timer.h"
 #include "tests/unit/control/turns.h"
 
 using namespace limpet;
@@ -33,6 +37,7 @@ struct Echo {
         bodies.emplace_back(request.body);
         if (request.path == "/later") {
           later = reply;
+          is_gone = request.is_gone;
         } else {
           reply(words("body of " + std::string(request.path) + "\n"));
         }
@@ -41,12 +46,23 @@ struct Echo {
   std::vector<std::string> requests;
   std::vector<std::string> bodies;
   Reply later;
+  std::function<bool()> is_gone;
 
   Echo() {
     Fd listening = test::listen_somewhere();
     address = local_address(listening.number());
     service.listen(std::move(listening));
   }
+};
+
+/// Wakes the loop once.
+struct Alarm final : Timer::Owner {
+  Alarm(Loop& loop, Duration after) : timer(*this) {
+    timer.arm(loop.timers(), monotonic_now() + after);
+  }
+  void on_timer(Timer&) override { has_rung = true; }
+  Timer timer;
+  bool has_rung = false;
 };
 
 }  // namespace
@@ -98,6 +114,48 @@ TEST_CASE("http service: an answer may come in a later turn, or never") {
   }
   REQUIRE(test::turn_until(echo.loop, [&] { return echo.service.connections() == 1; }));
   orphan(words("nobody hears this\n"));
+}
+
+TEST_CASE("http service: who hangs up while the answer is due is noticed and makes room") {
+  Echo echo;
+  {
+    test::Caller caller(echo.loop, echo.address);
+    REQUIRE(caller.say("GET /later HTTP/1.1\r\nHost: a\r\n\r\n"));
+    REQUIRE(test::turn_until(echo.loop, [&] { return static_cast<bool>(echo.later); }));
+    CHECK(!echo.is_gone());
+    REQUIRE(caller.say("GET /next HTTP/1.1\r\nHost: a\r\n\r\n"));
+    echo.later(words("first\n"));
+    caller.hear("body of /next\n");  // what is sent ahead waits for its turn
+    CHECK(caller.heard.find("first\n") < caller.heard.find("body of /next\n"));
+    CHECK(!echo.is_gone());
+
+    REQUIRE(caller.say("GET /later HTTP/1.1\r\nHost: a\r\n\r\n"));
+    REQUIRE(test::turn_until(echo.loop, [&] { return echo.requests.size() == 3; }));
+    caller.hang_up();
+  }
+  REQUIRE(test::turn_until(echo.loop, [&] { return echo.service.connections() == 0; }));
+  CHECK(echo.is_gone());
+  echo.later(words("nobody hears this\n"));
+}
+
+TEST_CASE("http service: without descriptors it rests between attempts, then serves who waited") {
+  Echo echo;
+  test::Caller caller(echo.loop, echo.address);  // the kernel's queue has it
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const Fd lowest(::dup(0));
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest.number());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  int turns = 0;
+  Alarm alarm(echo.loop, std::chrono::milliseconds(250));
+  for (; !alarm.has_rung; ++turns)
+    echo.loop.turn();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(echo.service.connections() == 0);
+  CHECK(turns < 50);  // a watch that tells all the time turns thousands of times
+  REQUIRE(caller.say("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+  CHECK(caller.hear("body of /a\n").find("200 OK\r\n") != std::string::npos);
 }
 
 TEST_CASE("http service: HEAD has no body, HTTP/1.0 ends after its answer") {

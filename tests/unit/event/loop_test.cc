@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/event/loop.h"
 
-#include <doctest/doctest.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
 
 #include "daemon/base/fd.h"
 #include "daemon/event/mailbox.h"
@@ -133,7 +133,8 @@ TEST_CASE("a letter from another thread is run by the loop, in order") {
   loop.run();
   sender.join();
   REQUIRE(read.size() == 100);
-  for (int i = 0; i < 100; ++i) CHECK(read[static_cast<std::size_t>(i)] == i);
+  for (int i = 0; i < 100; ++i)
+    CHECK(read[static_cast<std::size_t>(i)] == i);
 }
 
 TEST_CASE("a timer wakes the loop that nothing else wakes") {

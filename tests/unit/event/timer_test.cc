@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/event/timer.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "daemon/base/random.h"
 
@@ -32,7 +32,8 @@ TEST_CASE("a timer fires at its deadline or up to one tick later, never before")
   Recorder owner;
   Timer timer(owner);
   timer.arm(wheel, kStart + std::chrono::milliseconds(500));
-  for (Instant now = kStart; now < kStart + std::chrono::milliseconds(500); now += std::chrono::milliseconds(1)) {
+  for (Instant now = kStart; now < kStart + std::chrono::milliseconds(500);
+       now += std::chrono::milliseconds(1)) {
     wheel.fire(now);
     REQUIRE(owner.fired.empty());
   }

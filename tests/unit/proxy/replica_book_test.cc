@@ -89,6 +89,51 @@ TEST_CASE("a vanished replica does not stay for ever, nor where the pool keeps n
   CHECK(book.has_departed(kNow + ReplicaBook::kGrace, kWall));
 }
 
+TEST_CASE("an old session in use holds a vanished replica, though the ledger has forgotten it") {
+  ReplicaBook book(2);
+  auto entry = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  entry.vitals->health = Health::kUp;
+  entry.vitals->share(1).sessions.add(session_bucket(kWall), 1);
+  book.commit_rounds(kNow, kWall);
+
+  const auto later = kWall + kSessionBucket * (static_cast<int>(kLiveSessionBuckets) + 1);
+  entry.vitals->share(1).note_hit(session_bucket(later));
+  REQUIRE(book.end_round("web", kNow, later, ReplicaBook::Sessions::kKept).size() == 1);
+  book.commit_rounds(kNow, later);
+  const auto at_last = later + kSessionBucket * static_cast<int>(kHitBuckets);
+  CHECK(entry.vitals->live_sessions(session_bucket(at_last)) == 1);
+  CHECK_FALSE(book.has_departed(kNow, at_last));
+  CHECK(book.has_departed(kNow, at_last + kSessionBucket));
+  CHECK(entry.vitals->live_sessions(session_bucket(at_last + kSessionBucket)) == 0);
+  SUBCASE("but not beyond its grace") {
+    CHECK(book.has_departed(kNow + ReplicaBook::kGrace, later));
+  }
+}
+
+TEST_CASE("a dead replica that vanishes leaves at once, whatever sessions it had") {
+  ReplicaBook book(1);
+  auto entry = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  entry.vitals->share(0).sessions.add(session_bucket(kWall), 3);
+  book.commit_rounds(kNow, kWall);
+  entry.vitals->health = Health::kDown;
+  SUBCASE("with nothing in flight") {
+    CHECK(book.end_round("web", kNow, kWall, ReplicaBook::Sessions::kKept).empty());
+    book.commit_rounds(kNow, kWall);
+    CHECK(book.vitals_of("web", "a") == nullptr);
+  }
+  SUBCASE("with its last request, which may end before the round is final") {
+    entry.vitals->share(0).in_flight = 1;
+    REQUIRE(book.end_round("web", kNow, kWall, ReplicaBook::Sessions::kKept).size() == 1);
+    entry.vitals->share(0).in_flight = 0;
+    book.commit_rounds(kNow, kWall);
+    REQUIRE(book.has_departed(kNow, kWall));
+    CHECK(book.end_round("web", kNow, kWall, ReplicaBook::Sessions::kKept).empty());
+    book.commit_rounds(kNow, kWall);
+    CHECK_FALSE(book.has_departed(kNow, kWall));
+    CHECK(book.vitals_of("web", "a") == nullptr);
+  }
+}
+
 TEST_CASE("a replica that comes back while it drains is ready again") {
   ReplicaBook book(1);
   auto entry = book.enter("web", model("a", "127.0.0.1:1"), kWall);

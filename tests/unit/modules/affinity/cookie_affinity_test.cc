@@ -231,6 +231,28 @@ TEST_CASE("a full replica is waited for, then left") {
   CHECK((*exchange)->affinity.outcome == Outcome::kMoved);
 }
 
+TEST_CASE("a wait ends when the exchange is told so, and does not begin again") {
+  AffinityRig rig("on_full = \"wait:2s then move\"\non_down = \"wait:1h then refuse:503\"");
+  const std::string cookie = rig.new_cookie("b");
+  rig.rig.set_limits({1, 0});
+  rig.vitals("b").share(0).in_flight = 1;
+  const auto exchange = rig.request();
+  exchange->header("cookie", cookie);
+  CHECK(rig.select(*exchange).at_most == seconds(2));
+  rig.rig.advance(seconds(2));
+  const Choice last = rig.select(*exchange);
+  CHECK(last.kind == Choice::Kind::kWait);
+  CHECK(last.replica == rig.pool->find("b"));
+  (*exchange)->is_waiting_over = true;
+  (*exchange)->waited_for = rig.pool->find("b");
+  CHECK(rig.select(*exchange, "c").kind == Choice::Kind::kNone);
+  (*exchange)->is_waiting_over = false;  // it queues for any replica, and is asked again there
+  CHECK(rig.select(*exchange, "c").kind == Choice::Kind::kNone);
+  CHECK((*exchange)->affinity.outcome == Outcome::kMoved);
+  rig.vitals("b").health = Health::kDown;
+  CHECK(rig.select(*exchange, "c").kind == Choice::Kind::kAnswer);
+}
+
 TEST_CASE("a draining replica keeps its sessions and gets no new cookie, or gives them away") {
   AffinityRig rig("");
   const std::string cookie = rig.new_cookie("b");
@@ -541,6 +563,18 @@ TEST_CASE("live sessions are counted: placed, renewed, moved, ended") {
   exchange->respond(200).response_header("limpet-affinity", "end");
   rig.finish(*exchange);
   CHECK(live("c") == 0);
+}
+
+TEST_CASE("a session whose token is not sealed anew is known to live while it is used") {
+  AffinityRig rig("");
+  const std::string cookie = rig.new_cookie("b");
+  rig.rig.advance(kSessionBucket * (static_cast<int>(kLiveSessionBuckets) + 1));
+  const std::uint32_t now = session_bucket(rig.rig.wall());
+  CHECK(rig.vitals("b").live_sessions(now) == 0);
+  rig.vitals("b").admin = AdminState::kDrain;
+  CHECK(rig.visit(cookie).empty());
+  CHECK(rig.vitals("b").live_sessions(now) == 1);
+  CHECK(rig.vitals("a").live_sessions(now) == 0);
 }
 
 TEST_CASE("the end of a session older than the ledger reaches leaves newer counts alone") {

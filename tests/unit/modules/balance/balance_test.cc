@@ -136,6 +136,21 @@ TEST_CASE("a request waits when all are full, and is refused when the wait is ov
   CHECK(rig.pick(exchange) == "a");
 }
 
+TEST_CASE("a request that waited for its own replica may still queue for any") {
+  BalanceRig rig({{"a"}, {"b"}}, "max_requests = 1\nqueue_timeout = \"3s\"");
+  rig.load(0, 1);
+  rig.load(1, 1);
+  TestExchange exchange(rig.client(), rig.pool());
+  exchange->is_waiting_over = true;
+  exchange->waited_for = &rig.replica(0);
+  const Choice choice = rig.module().select(exchange);
+  CHECK(choice.kind == Choice::Kind::kWait);
+  CHECK(choice.replica == nullptr);
+  CHECK(choice.at_most == std::chrono::seconds(3));
+  exchange->waited_for = nullptr;
+  CHECK(rig.pick(exchange) == "every replica of the pool is full");
+}
+
 TEST_CASE("without a queue a request to a full pool is refused at once") {
   BalanceRig rig({{"a"}}, "max_requests = 1\nqueue = 0");
   rig.load(0, 1);
