@@ -8,6 +8,7 @@
 
 #include "daemon/base/arena.h"
 #include "daemon/base/buffer.h"
+#include "daemon/base/text.h"
 #include "daemon/event/timer.h"
 #include "daemon/http/http1_codec.h"
 #include "daemon/net/socket.h"
@@ -362,12 +363,9 @@ std::string percent_decoded(std::string_view text) {
 
 std::string query_value(std::string_view query, std::string_view name) {
   while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    if (percent_decoded(pair.substr(0, equals)) != name) continue;
-    return percent_decoded(pair.substr(std::min(equals + 1, pair.size())));
+    std::string_view value = text::cut(query, '&');
+    const std::string_view key = text::cut(value, '=');
+    if (percent_decoded(key) == name) return percent_decoded(value);
   }
   return {};
 }

@@ -29,8 +29,8 @@ TEST_CASE("the nearest word is found for one slip and not for another word") {
 }
 
 TEST_CASE("base64 reads what it writes, and refuses a second spelling of the same bytes") {
-  for (const std::string bytes : {std::string(), std::string("f"), std::string("fo"),
-                                  std::string("foo"), std::string("\xff\x00\xfe", 3)}) {
+  for (const std::string& bytes : {std::string(), std::string("f"), std::string("fo"),
+                                   std::string("foo"), std::string("\xff\x00\xfe", 3)}) {
     CHECK(text::from_base64(text::base64url(bytes)) == bytes);
     CHECK(text::base64url(bytes).size() == text::base64url_length(bytes.size()));
   }
