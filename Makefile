@@ -40,7 +40,7 @@ OBJ  := build/$(MODE)/obj
 
 # Asked when the first file is compiled, not when this file is read: `make run` may install what is asked.
 once = $(eval $1 := $2)$($1)
-libraries := libevent_core libcrypto libssl prometheus-cpp-core libsystemd fmt spdlog libxxhash simdjson
+libraries := hiredis libevent_core libcrypto libnghttp2 libssl prometheus-cpp-core libsystemd fmt spdlog libxxhash simdjson
 LIB_FLAGS = $(call once,LIB_FLAGS,$(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(libraries))))
 LIB_LINKS = $(call once,LIB_LINKS,$(shell pkg-config --libs $(libraries)))
 CCACHE = $(call once,CCACHE,$(shell command -v ccache))

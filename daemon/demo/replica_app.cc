@@ -10,6 +10,7 @@
 #include "daemon/demo/page.h"
 #include "daemon/demo/session_id.h"
 #include "daemon/demo/websocket.h"
+#include "daemon/http/websocket.h"
 
 namespace limpet::demo {
 namespace {
@@ -45,7 +46,7 @@ Reply echo(const RequestHead& head) {
   Reply reply;
   reply.kind = Reply::Kind::kWebSocket;
   reply.status = 101;
-  reply.fields.emplace_back("sec-websocket-accept", websocket_accept(key->value()));
+  reply.fields.emplace_back("sec-websocket-accept", as_text(accept_for(key->value())));
   return reply;
 }
 

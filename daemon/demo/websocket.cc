@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/demo/websocket.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "daemon/base/text.h"
-#include "daemon/demo/sha1.h"
 
 namespace limpet::demo {
 namespace {
@@ -60,20 +56,6 @@ Utf8Form utf8_form(std::uint8_t first) {
 }
 
 }  // namespace
-
-bool is_websocket_key(std::string_view key) {
-  if (key.size() != 24) return false;
-  const auto bytes = text::from_base64(key);
-  return bytes && bytes->size() == 16;
-}
-
-std::string websocket_accept(std::string_view key) {
-  const Sha1Digest digest = sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-  std::string accept = text::base64url(std::string(digest.begin(), digest.end()));
-  std::replace(accept.begin(), accept.end(), '-', '+');
-  std::replace(accept.begin(), accept.end(), '_', '/');
-  return accept + "=";  // 20 bytes are 27 characters and one of padding
-}
 
 void append_frame(std::string& out, Opcode opcode, std::string_view payload) {
   out.push_back(static_cast<char>(0x80 | static_cast<std::uint8_t>(opcode)));

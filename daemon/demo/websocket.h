@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // WebSocketEcho: one WebSocket that says every message back, as bytes in and bytes out. It is the
-// server half of RFC 6455 without extensions. No sockets here: demo/connection.cc has them. The
-// balancer itself never reads a frame; it carries them as a tunnel.
+// server half of RFC 6455 without extensions. No sockets here: demo/connection.cc has them; the
+// handshake is in http/websocket.h. The balancer itself never reads a frame; it carries them as a
+// tunnel.
 
 #include <cstdint>
 #include <string>
@@ -19,13 +20,6 @@ enum class Opcode : std::uint8_t {
   kPing = 0x9,
   kPong = 0xa,
 };
-
-/// Whether a Sec-WebSocket-Key is one: 16 bytes in base64.
-/// RFC: 6455 section 4.2.1.
-[[nodiscard]] bool is_websocket_key(std::string_view key);
-/// The Sec-WebSocket-Accept that answers `key`.
-/// RFC: 6455 section 4.2.2.
-[[nodiscard]] std::string websocket_accept(std::string_view key);
 
 /// Appends one whole, unmasked frame, as servers send them.
 void append_frame(std::string& out, Opcode opcode, std::string_view payload);

@@ -4,6 +4,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/http/authority.h"
+#include "daemon/http/expectation.h"
 #include "daemon/http/hop_by_hop.h"
 #include "daemon/http/http1_codec.h"
 #include "daemon/http/http1_quick_head.h"
@@ -11,9 +12,6 @@
 namespace limpet {
 
 namespace {
-
-// 1xx heads live in the arena of their exchange, so a replica may not send them without end.
-constexpr std::uint8_t kInformationalMax = 32;
 
 // The one copy of a section, with readable bytes behind it.
 [[nodiscard]] char* copy_section(Arena& arena, std::string_view section) {
@@ -54,22 +52,6 @@ template <typename Head>
 
 constexpr Refusal kHeadTooLarge = {Fault::kFieldsTooLarge,
                                    "RFC 6585 section 5: field lines too large"};
-
-[[nodiscard]] Refusal read_expect(RequestHead& head) noexcept {
-  if (!head.fields.may_have(FieldName::kExpect)) return {};
-  for (const Field& field : head.fields.fields()) {
-    if (field.id != FieldName::kExpect) continue;
-    if (!text::equals_ignoring_case(field.value(), "100-continue")) {
-      return {Fault::kExpectationFailed, "RFC 9110 section 10.1.1: unknown expectation"};
-    }
-  }
-  // Without a body there is nothing to wait for, and HTTP/1.0 knows no 100: the replica is not
-  // asked.
-  head.expects_continue =
-      head.body.kind != BodyLength::Kind::kNone && head.version == HttpVersion::kHttp11;
-  if (!head.expects_continue) head.fields.remove(FieldName::kExpect);
-  return {};
-}
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/http/framing.h"
+#include "daemon/http/grpc.h"
 #include "daemon/http/status.h"
 
 namespace limpet {
@@ -65,9 +66,35 @@ void append_member(std::string& json, std::string_view name, std::string_view va
   return body;
 }
 
+// Trailers-Only of gRPC over HTTP/2: everything in the head, which ends the stream.
+[[nodiscard]] LocalAnswer grpc_answer(Arena& arena, const LocalAnswerFacts& facts) {
+  std::string message;
+  append_grpc_message(message, reason_phrase(facts.status));
+  if (!facts.detail.empty()) {
+    message += message.empty() ? "" : ": ";
+    append_grpc_message(message, facts.detail);
+  }
+  if (!facts.request_id.empty()) {
+    message += " (request ";
+    append_grpc_message(message, facts.request_id);
+    message += ')';
+  }
+  const auto code = static_cast<unsigned>(grpc_status_for(facts.status));
+  LocalAnswer answer;
+  answer.head = arena.make<ResponseHead>(arena);
+  ResponseHead& head = *answer.head;
+  head.status = 200;
+  head.reason = reason_phrase(head.status);
+  head.fields.add(FieldName::kContentType, "application/grpc");
+  head.fields.add(FieldName::kOther, "grpc-status", arena.copy(std::to_string(code)));
+  head.fields.add(FieldName::kOther, "grpc-message", arena.copy(message));
+  return answer;
+}
+
 }  // namespace
 
 AnswerForm answer_form(const HeaderList& request_fields) noexcept {
+  if (is_grpc(request_fields.value(FieldName::kContentType))) return AnswerForm::kGrpc;
   if (!request_fields.may_have(FieldName::kAccept)) return AnswerForm::kPlain;
   for (const Field& field : request_fields.fields()) {
     if (field.id != FieldName::kAccept || field.is_removed) continue;
@@ -82,6 +109,7 @@ AnswerForm answer_form(const HeaderList& request_fields) noexcept {
 }
 
 LocalAnswer make_local_answer(Arena& arena, const LocalAnswerFacts& facts) {
+  if (facts.form == AnswerForm::kGrpc && facts.status >= 400) return grpc_answer(arena, facts);
   LocalAnswer answer;
   answer.head = arena.make<ResponseHead>(arena);
   ResponseHead& head = *answer.head;
@@ -91,6 +119,11 @@ LocalAnswer make_local_answer(Arena& arena, const LocalAnswerFacts& facts) {
   // section 15.1).
   head.fields.add(FieldName::kCacheControl, "no-store");
   if (is_bodiless(facts.status)) return answer;
+  // An acceptance says nothing more.
+  if (facts.status == 202) {
+    head.fields.add(FieldName::kContentLength, "0");
+    return answer;
+  }
   const bool is_json_form = facts.form == AnswerForm::kJson;
   answer.body =
       arena.copy(is_json_form ? json_body(facts, head.reason) : plain_body(facts, head.reason));

@@ -96,6 +96,7 @@ std::uint16_t status_of(Fault fault) noexcept {
     case Fault::kBadRequest:
     case Fault::kTruncated:
     case Fault::kReset:
+    case Fault::kRefused:
       return 400;
     case Fault::kTargetTooLong:
       return 414;

@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
   kBadResponse,        ///< a replica's answer that breaks the rules: 502
   kTruncated,          ///< the bytes ended before the message did
   kReset,              ///< the other side took the stream back (HTTP/2)
+  kRefused,            ///< HTTP/2: provably not processed (REFUSED_STREAM, or above a GOAWAY's last stream)
   kExpectationFailed,  ///< 417: Expect other than 100-continue
 };
 
@@ -42,11 +43,14 @@ struct StreamEvent {
     kEnd,            ///< the message is complete
     kFault,          ///< `fault` and `reason`: nothing more comes of this stream (HTTP/1: of this
                      ///< connection)
-    kGoaway,         ///< the other side wants no new streams
+    kDrained,        ///< HTTP/2: nothing of this stream waits for a window any more
+    kGoaway,         ///< HTTP/2: the other side wants no new streams
+    kConcluded,      ///< HTTP/2: the connection is of no more use
   };
 
   Kind kind = Kind::kEnd;
   Fault fault = Fault::kNone;
+  std::uint16_t code = 0;    ///< of a kReset: RFC 9113 section 7; 0xffff for codes above it
   std::uint32_t stream = 0;  ///< always 0 in HTTP/1
   union {
     RequestHead* request = nullptr;

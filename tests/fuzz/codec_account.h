@@ -108,6 +108,8 @@ class Account {
         if (!messages.empty()) text.append(messages.back().body);
         text += std::to_string(static_cast<int>(event.fault));
         break;
+      case Kind::kDrained:
+      case Kind::kConcluded:
       case Kind::kGoaway:
         std::abort();
     }

@@ -147,6 +147,8 @@ class Reader {
         reason_ = event.reason;
         said_ += "fault " + std::to_string(status_of(fault_)) + "; ";
         break;
+      case Kind::kDrained:
+      case Kind::kConcluded:
       case Kind::kGoaway:
         said_ += "goaway; ";
         break;

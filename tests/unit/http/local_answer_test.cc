@@ -67,3 +67,29 @@ TEST_CASE("local answer: a status without a body has none") {
   CHECK(fields_text(answer.head->fields) == "cache-control=no-store");
   CHECK(answer.head->body.kind == BodyLength::Kind::kNone);
 }
+
+TEST_CASE("local answer: a gRPC call is answered in its own way") {
+  Arena arena;
+  HeaderList fields(arena);
+  fields.add_copy("content-type", "application/grpc+proto");
+  fields.add_copy("accept", "application/json");
+  CHECK(answer_form(fields) == AnswerForm::kGrpc);
+
+  const LocalAnswer answer =
+      make_local_answer(arena, {503, AnswerForm::kGrpc, "r-1", "100% are \xc3\xa9teints"});
+  CHECK(answer.head->status == 200);
+  CHECK(answer.body.empty());
+  CHECK(answer.head->body.kind == BodyLength::Kind::kNone);
+  CHECK(fields_text(answer.head->fields) ==
+        "content-type=application/grpc|grpc-status=14|"
+        "grpc-message=Service Unavailable: 100%25 are %C3%A9teints (request r-1)");
+  CHECK(fields_text(make_local_answer(arena, {404, AnswerForm::kGrpc, "", ""}).head->fields) ==
+        "content-type=application/grpc|grpc-status=12|grpc-message=Not Found");
+}
+
+TEST_CASE("local answer: what is no error is not dressed up as one of gRPC") {
+  Arena arena;
+  const LocalAnswer answer = make_local_answer(arena, {308, AnswerForm::kGrpc, "", ""});
+  CHECK(answer.head->status == 308);
+  CHECK(answer.head->fields.find("grpc-status") == nullptr);
+}

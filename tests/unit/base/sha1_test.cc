@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/demo/sha1.h"
+#include "daemon/base/sha1.h"
 
 #include <string>
 
 #include <doctest/doctest.h>
 
-using limpet::demo::sha1;
+using limpet::sha1;
 
 namespace {
 
-std::string hex(const limpet::demo::Sha1Digest& digest) {
+std::string hex(const limpet::Sha1Digest& digest) {
   std::string text;
   for (const auto byte : digest) {
     text.push_back("0123456789abcdef"[byte >> 4]);

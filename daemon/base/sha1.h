@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace limpet::demo {
+namespace limpet {
 
 using Sha1Digest = std::array<std::uint8_t, 20>;
 
@@ -15,4 +15,4 @@ using Sha1Digest = std::array<std::uint8_t, 20>;
 /// RFC: 3174.
 [[nodiscard]] Sha1Digest sha1(std::string_view bytes);
 
-}  // namespace limpet::demo
+}  // namespace limpet

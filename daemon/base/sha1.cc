@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/demo/sha1.h"
+#include "daemon/base/sha1.h"
 
 #include <bit>
 #include <string>
 
-namespace limpet::demo {
+namespace limpet {
 namespace {
 
 using State = std::array<std::uint32_t, 5>;
@@ -68,4 +68,4 @@ Sha1Digest sha1(std::string_view bytes) {
   return digest;
 }
 
-}  // namespace limpet::demo
+}  // namespace limpet

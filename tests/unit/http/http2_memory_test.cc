@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/http/http2_memory.h"
+
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <limits>
+
+#include <doctest/doctest.h>
+
+namespace limpet {
+namespace {
+
+TEST_CASE("pieces are aligned, counted and given back") {
+  Http2Memory memory;
+  void* pieces[200];
+  for (std::size_t i = 0; i < 200; ++i) {
+    pieces[i] = memory.take(i * 13);
+    REQUIRE(pieces[i] != nullptr);
+    CHECK(reinterpret_cast<std::uintptr_t>(pieces[i]) % alignof(std::max_align_t) == 0);
+    std::memset(pieces[i], 0x5a, i * 13);
+  }
+  CHECK(memory.bytes_in_use() >= 199 * 200 / 2 * 13);
+  for (void* piece : pieces)
+    memory.give(piece);
+  CHECK(memory.bytes_in_use() == 0);
+  memory.give(nullptr);
+}
+
+TEST_CASE("zeroed pieces are, also when they were used before") {
+  Http2Memory memory;
+  for (int i = 0; i < 3; ++i) {
+    auto* const bytes = static_cast<unsigned char*>(memory.take_zeroed(10, 10));
+    REQUIRE(bytes != nullptr);
+    for (int at = 0; at < 100; ++at)
+      REQUIRE(bytes[at] == 0);
+    std::memset(bytes, 0xff, 100);
+    memory.give(bytes);
+  }
+}
+
+TEST_CASE("a resized piece keeps what it held") {
+  Http2Memory memory;
+  auto* text = static_cast<char*>(memory.resize(nullptr, 5));
+  std::memcpy(text, "abcd", 5);
+  for (const std::size_t bytes : {60U, 200U, 5000U, 100000U, 10U}) {
+    text = static_cast<char*>(memory.resize(text, bytes));
+    REQUIRE(text != nullptr);
+    CHECK(std::strcmp(text, "abcd") == 0);
+  }
+  memory.give(text);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("what no machine has is refused, not wrapped around") {
+  Http2Memory memory;
+  CHECK(memory.take(std::numeric_limits<std::size_t>::max()) == nullptr);
+  CHECK(memory.take_zeroed(std::numeric_limits<std::size_t>::max() / 2, 4) == nullptr);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+}  // namespace
+}  // namespace limpet
