@@ -57,6 +57,11 @@ void check_tls(const ListenerModel& listener, Mistakes& mistakes) {
     mistakes.add(tls.settings.position("client_auth"),
                  "client_auth: clients cannot be checked without client_ca");
   }
+  if (tls.client_auth == ClientAuth::kOff && !tls.client_ca.empty()) {
+    mistakes.add(tls.settings.position("client_ca"),
+                 "client_ca: no client is asked for a certificate; expected client_auth = "
+                 "\"optional\" or \"required\" with it");
+  }
 }
 
 void check_listeners(const Model& model, Mistakes& mistakes) {
@@ -185,6 +190,24 @@ void check_discovery(const PoolModel& pool, Mistakes& mistakes) {
   }
 }
 
+void check_replica_tls(const PoolModel& pool, Mistakes& mistakes) {
+  const ReplicaTlsModel& tls = pool.tls;
+  if (tls.cert.empty() != tls.key.empty()) {
+    mistakes.add(tls.settings.position(), "tls: cert and key belong together");
+  }
+  if (!tls.enabled) return;
+  if (tls.ca.empty()) {
+    mistakes.add(tls.settings.position("ca"), "ca: expected \"system\" or the path of a PEM file");
+  }
+  if (!tls.server_name.empty()) return;
+  for (const ReplicaModel& replica : pool.replicas) {
+    if (!replica.address.is_unix()) continue;
+    mistakes.add(replica.where,
+                 "tls: a Unix socket has no host to find in a certificate; expected server_name in "
+                 "the pool's tls");
+  }
+}
+
 void check_pools(const Model& model, Mistakes& mistakes) {
   for (const PoolModel& pool : model.pools) {
     if (!is_plain(pool.name, "._-", kNameMax)) {
@@ -200,9 +223,7 @@ void check_pools(const Model& model, Mistakes& mistakes) {
       if (seen.insert(pool.chain[i]).second) continue;
       pool.settings.mistake("chain", i, "chain: " + quoted(pool.chain[i]) + " is in it twice");
     }
-    if (pool.tls.cert.empty() != pool.tls.key.empty()) {
-      mistakes.add(pool.tls.settings.position(), "tls: cert and key belong together");
-    }
+    check_replica_tls(pool, mistakes);
   }
 }
 

@@ -54,6 +54,36 @@ void load_access_log(const ConfigReader& in, AccessLogModel& out) {
   }
 }
 
+void load_http2_floods(const ConfigReader& in, Http2FloodsModel& out) {
+  // Less than a healthy connection's own state would end every connection at its start.
+  constexpr std::uint64_t kConnectionBytesMin = 64 * kKib;
+  const auto count = [&in](std::string_view key, std::uint32_t fallback, std::string_view help) {
+    return static_cast<std::uint32_t>(
+        in.number(key, fallback, 0, std::numeric_limits<std::int32_t>::max(), help));
+  };
+  out.mode = in.choice<FloodAnswer>(
+      "mode", out.mode, {{"enforce", FloodAnswer::kEnforce}, {"report", FloodAnswer::kReport}},
+      "report: what goes beyond is counted only");
+  out.window = in.duration("window", out.window, Off::kRefused, "all counts begin anew after it");
+  out.resets = count("resets", out.resets, "streams that the client took back");
+  out.provoked_resets =
+      count("provoked_resets", out.provoked_resets, "streams reset because of a broken rule");
+  out.continuations =
+      count("continuations", out.continuations, "frames of one head, whatever the window");
+  out.settings = count("settings", out.settings, "other than acknowledgements");
+  out.pings = count("pings", out.pings, "beyond one for each frame of data sent");
+  out.empty_data = count("empty_data", out.empty_data, "frames that hold and end nothing");
+  out.priorities = count("priorities", out.priorities, "PRIORITY and PRIORITY_UPDATE");
+  out.connection_bytes =
+      in.bytes("connection_bytes", out.connection_bytes, 0, "state kept for one connection");
+  if (out.connection_bytes != 0 && out.connection_bytes < kConnectionBytesMin) {
+    in.mistake("connection_bytes", "connection_bytes: expected 64KiB or more, or 0 for no limit");
+  }
+  if (out.window <= Duration::zero()) {
+    in.mistake("window", "window: expected a time above 0s");
+  }
+}
+
 void load_limits(const ConfigReader& in, LimitsModel& out) {
   const auto count = [&in](std::string_view key, std::uint64_t fallback, std::int64_t min,
                            std::int64_t max) {
@@ -73,6 +103,7 @@ void load_limits(const ConfigReader& in, LimitsModel& out) {
   out.buffer_bytes = in.bytes("buffer_bytes", out.buffer_bytes, 4 * kKib);
   out.request_body_bytes = in.bytes("request_body_bytes", out.request_body_bytes, 0,
                                     "largest request body, 0 = no limit");
+  load_http2_floods(in.table("http2_floods"), out.http2_floods);
 }
 
 void load_timeouts(const ConfigReader& in, TimeoutsModel& out) {

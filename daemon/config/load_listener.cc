@@ -7,6 +7,11 @@ namespace limpet {
 namespace {
 
 constexpr std::string_view kSystemd = "systemd:";
+// A ticket key lives for two periods. Whoever gets hold of it can read what it sealed under
+// TLS 1.2.
+constexpr Duration kRotateMin = std::chrono::minutes(1);
+constexpr Duration kRotateMax = std::chrono::hours(24);
+constexpr std::int64_t kHandshakesMax = 1'000'000;
 
 void load_bind(ListenerModel& listener) {
   const ConfigReader& in = listener.settings;
@@ -52,8 +57,19 @@ void load_certificates(TlsModel& tls) {
     certificate.where = in.position();
     certificate.cert = in.text("cert", "", "PEM, with its chain");
     certificate.key = in.text("key", "", "PEM");
+    certificate.ocsp = in.text("ocsp", "", "its OCSP response in DER, stapled when set");
     if (certificate.cert.empty()) in.mistake("cert", "cert: expected the path of a PEM file");
     if (certificate.key.empty()) in.mistake("key", "key: expected the path of a PEM file");
+  }
+}
+
+void load_tickets(TlsModel& tls) {
+  const ConfigReader in = tls.settings.table("tickets");
+  tls.tickets.rotate =
+      in.duration("rotate", tls.tickets.rotate, Off::kRefused, "a new key every so often");
+  tls.tickets.file = in.text("file", "", "keys that instances share, instead of rotated ones");
+  if (tls.tickets.rotate < kRotateMin || tls.tickets.rotate > kRotateMax) {
+    in.mistake("rotate", "rotate: expected from \"1m\" to \"1d\"");
   }
 }
 
@@ -68,6 +84,11 @@ TlsModel load_tls(const ConfigReader& in) {
                                           {{"off", ClientAuth::kOff},
                                            {"optional", ClientAuth::kOptional},
                                            {"required", ClientAuth::kRequired}});
+  load_tickets(tls);
+  tls.handshake_timeout = in.duration("handshake_timeout", tls.handshake_timeout, Off::kAllowed);
+  tls.handshakes_max = static_cast<std::uint64_t>(in.number(
+      "handshakes_max", 0, 0, kHandshakesMax, "under way at once in one worker; 0: no limit"));
+  tls.ktls = in.flag("ktls", tls.ktls, "records made by the kernel where it can");
   return tls;
 }
 

@@ -65,6 +65,10 @@ void load_pool(PoolModel& pool, const TimeoutsModel& timeouts) {
   pool.forward_host = in.choice<ForwardHost>(
       "forward_host", pool.forward_host,
       {{"client", ForwardHost::kClient}, {"replica", ForwardHost::kReplica}});
+  pool.send_proxy_protocol = in.choice<ProxyVersion>(
+      "send_proxy_protocol", pool.send_proxy_protocol,
+      {{"off", ProxyVersion::kNone}, {"v1", ProxyVersion::k1}, {"v2", ProxyVersion::k2}},
+      "tells replicas the client's address at the front of each connection");
   pool.revisions = in.integers_by_name("revisions", "share of new sessions by revision");
   load_replica_tls(in.table("tls"), pool.tls);
   load_discovery(in.table("discovery"), pool.discovery);

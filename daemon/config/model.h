@@ -14,6 +14,7 @@
 
 #include "daemon/base/address.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/proxy_version.h"
 #include "daemon/config/reader.h"
 #include "daemon/config/source.h"
 
@@ -59,6 +60,22 @@ struct KeysModel {
   std::string file;  ///< "": state_dir/affinity.keys
 };
 
+enum class FloodAnswer : std::uint8_t { kEnforce, kReport };
+
+/// [limits.http2_floods]: what one HTTP/2 connection may do in one window; 0: no limit.
+struct Http2FloodsModel {
+  FloodAnswer mode = FloodAnswer::kEnforce;
+  Duration window = std::chrono::seconds(10);
+  std::uint32_t resets = 200;
+  std::uint32_t provoked_resets = 100;
+  std::uint32_t continuations = 16;
+  std::uint32_t settings = 50;
+  std::uint32_t pings = 100;
+  std::uint32_t empty_data = 100;
+  std::uint32_t priorities = 400;
+  std::uint64_t connection_bytes = 1024 * 1024;
+};
+
 /// [limits]
 struct LimitsModel {
   std::optional<std::uint64_t> connections;  ///< nothing: from the descriptor limit
@@ -69,6 +86,7 @@ struct LimitsModel {
   std::uint64_t http2_streams = 100;
   std::uint64_t buffer_bytes = 64 * 1024;
   std::uint64_t request_body_bytes = 0;  ///< 0: no limit
+  Http2FloodsModel http2_floods;
 };
 
 /// [timeouts]
@@ -105,7 +123,14 @@ struct BindModel {
 struct CertificateModel {
   std::string cert;
   std::string key;
+  std::string ocsp;  ///< "": no staple
   Position where;
+};
+
+/// `tickets` of [listener.tls]
+struct TicketsModel {
+  Duration rotate = std::chrono::hours(12);
+  std::string file;  ///< "": keys of its own, rotated
 };
 
 /// [listener.tls]
@@ -114,6 +139,10 @@ struct TlsModel {
   TlsVersion min_version = TlsVersion::k12;
   std::string client_ca;
   ClientAuth client_auth = ClientAuth::kOff;
+  TicketsModel tickets;
+  Duration handshake_timeout = std::chrono::seconds(10);
+  std::uint64_t handshakes_max = 0;  ///< under way at once in one worker; 0: no limit
+  bool ktls = false;
   ConfigReader settings;
 };
 
@@ -188,6 +217,7 @@ struct PoolModel {
   std::vector<ReplicaModel> replicas;
   ReplicaProtocol protocol = ReplicaProtocol::kHttp1;
   ForwardHost forward_host = ForwardHost::kClient;
+  ProxyVersion send_proxy_protocol = ProxyVersion::kNone;
   std::vector<std::pair<std::string, std::int64_t>>
       revisions;  ///< shares of new sessions; empty: no split
   DiscoveryModel discovery;

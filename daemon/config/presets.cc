@@ -17,6 +17,8 @@ on_full = "wait:2s then refuse:503"
 // A session lives in one process: a restarted replica has lost it, and a client that is told so by
 // 404 opens a new one. A tool may think for as long as it likes before the first byte.
 constexpr std::string_view kMcpText = R"(
+chain = ["request_id", "headers", "mcp", "affinity", "balance", "health", "retry", "metrics", "access_log"]
+
 [affinity]
 from = ["mcp", "cookie"]
 incarnation = "strict"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Transport: moves the bytes of one socket and says how it went. It knows nothing of HTTP and keeps
-// no bytes. Plain for now; TLS becomes its second kind.
+// Transport: moves the bytes of one socket and says how it went, plain or through TLS
+// (tls_session.h). It knows nothing of HTTP, and plain it keeps no bytes; TLS may keep records that
+// the socket did not take: has_pending_output().
 
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -16,35 +18,51 @@
 #include <unistd.h>
 
 #include "daemon/base/fd.h"
+#include "daemon/net/moved.h"
+#include "daemon/net/tls_session.h"
 
 namespace limpet {
 
-/// How a read or a write went.
-struct Moved {
-  enum class How : unsigned char {
-    kSome,     ///< `bytes` of them, at least one
-    kBlocked,  ///< nothing now; the watch tells when
-    kEnded,    ///< read: the other side closed its half
-    kFailed,   ///< the connection is broken
-  };
-  How how = How::kBlocked;
-  std::size_t bytes = 0;
-};
-
 /// One connected (or connecting) socket.
-/// Owns: the descriptor.
+/// Owns: the descriptor, and the TLS on it.
 class Transport {
  public:
   Transport() = default;
   explicit Transport(Fd fd) noexcept : fd_(std::move(fd)) {}
 
-  [[nodiscard]] Moved read(std::span<char> into) noexcept {
+  /// Speaks TLS from now on; handshake() is next. The session was made for this descriptor.
+  void start_tls(std::unique_ptr<TlsSession> session) noexcept { tls_ = std::move(session); }
+  [[nodiscard]] bool is_secure() const noexcept { return tls_ != nullptr; }
+  /// The facts of the TLS, or null.
+  [[nodiscard]] const TlsSession* tls() const noexcept { return tls_.get(); }
+  /// Goes on with the TLS handshake; done at once on a plain socket.
+  TlsSession::Progress handshake() {
+    return tls_ ? tls_->handshake() : TlsSession::Progress::kDone;
+  }
+  /// Marks the handshake as failed for want of time.
+  void on_handshake_timeout() {
+    if (tls_) tls_->on_handshake_timeout();
+  }
+
+  [[nodiscard]] Moved read(std::span<char> into) {
+    if (tls_ != nullptr) [[unlikely]]
+      return tls_->read(into);
     const ssize_t got = receive(fd_.number(), into.data(), into.size());
     if (got > 0) return {Moved::How::kSome, static_cast<std::size_t>(got)};
     if (got == 0) return {Moved::How::kEnded, 0};
     return {is_only_blocked() ? Moved::How::kBlocked : Moved::How::kFailed, 0};
   }
-  [[nodiscard]] Moved write(std::span<iovec> pieces) noexcept {
+  /// Whether more waits although a read was short: an end or an error behind its bytes, or what
+  /// came with the handshake. Never on a plain socket.
+  [[nodiscard]] bool has_more() const noexcept { return tls_ != nullptr && tls_->has_more(); }
+  /// Whether TLS ended without saying so, and what was read may have been cut off.
+  [[nodiscard]] bool ended_without_close_notify() const noexcept {
+    return tls_ != nullptr && tls_->ended_without_close_notify();
+  }
+
+  [[nodiscard]] Moved write(std::span<iovec> pieces) {
+    if (tls_ != nullptr) [[unlikely]]
+      return tls_->write(pieces);
     ssize_t sent = 0;
     if (pieces.size() == 1) {
       sent = send(fd_.number(), pieces[0].iov_base, pieces[0].iov_len);
@@ -57,8 +75,20 @@ class Transport {
     if (sent >= 0) return {Moved::How::kSome, static_cast<std::size_t>(sent)};
     return {is_only_blocked() ? Moved::How::kBlocked : Moved::How::kFailed, 0};
   }
+  /// Whether bytes that write() took still wait for the socket: nothing has drained yet, and the
+  /// next writable edge is flush_pending()'s.
+  [[nodiscard]] bool has_pending_output() const noexcept {
+    return tls_ != nullptr && tls_->has_pending_output();
+  }
+  /// Sends what waits: kSome once nothing does, kBlocked, kFailed.
+  [[nodiscard]] Moved flush_pending() {
+    return tls_ ? tls_->flush_pending() : Moved{Moved::How::kSome, 0};
+  }
   /// Ends our half: the other side reads the end of bytes.
-  void end_writing() noexcept { ::shutdown(fd_.number(), SHUT_WR); }
+  void end_writing() {
+    if (tls_) return tls_->end_writing();
+    ::shutdown(fd_.number(), SHUT_WR);
+  }
 
   /// Whether the socket has met an error that nobody has read yet, such as a reset.
   [[nodiscard]] bool has_failed() const noexcept {
@@ -66,22 +96,29 @@ class Transport {
     socklen_t length = sizeof reason;
     return ::getsockopt(fd_.number(), SOL_SOCKET, SO_ERROR, &reason, &length) != 0 || reason != 0;
   }
-  /// Bytes in the kernel that the other side has not taken.
+  /// Bytes that the other side has not taken, in the kernel and in here.
   [[nodiscard]] std::size_t untaken_bytes() const noexcept {
     int bytes = 0;
+    const std::size_t kept = tls_ ? tls_->pending_output_bytes() : 0;
     return ::ioctl(fd_.number(), SIOCOUTQ, &bytes) == 0 && bytes > 0
-               ? static_cast<std::size_t>(bytes)
-               : 0;
+               ? kept + static_cast<std::size_t>(bytes)
+               : kept;
   }
   /// Whether nothing has arrived: no bytes, no end, no error. Takes nothing away.
-  [[nodiscard]] bool is_silent() const noexcept {
+  [[nodiscard]] bool is_silent() const {
+    if (tls_) return tls_->is_silent();
     char byte = 0;
     return ::recv(fd_.number(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_only_blocked();
   }
 
   [[nodiscard]] int descriptor() const noexcept { return fd_.number(); }
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  void close() noexcept { fd_.reset(); }
+  /// Closes the socket, without a close_notify: what was cut off must not look whole. Facts of the
+  /// TLS stay until this object goes.
+  void close() noexcept {
+    if (tls_) tls_->forget_socket();
+    fd_.reset();
+  }
 
  private:
   // glibc's recv() and send() are places where a thread may be cancelled, which costs more
@@ -101,6 +138,7 @@ class Transport {
 #endif
   }
   [[nodiscard]] static bool is_only_blocked() noexcept { return errno == EAGAIN || errno == EINTR; }
+  std::unique_ptr<TlsSession> tls_;  // null: plain
   Fd fd_;
 };
 

@@ -139,6 +139,39 @@ TEST_CASE("what a listener needs beside a setting is asked for") {
              .empty());
 }
 
+TEST_CASE("the settings of TLS are checked against each other and their ranges") {
+  const std::string tls =
+      "[[listener]]\nbind = [\"unix:/x\"]\n[listener.tls]\n"
+      "certificates = [ { cert = \"a\", key = \"b\", ocsp = \"c\" } ]\n";
+  CHECK(with(tls).empty());
+  CHECK(with(tls + "ktls = true\nhandshake_timeout = \"3s\"\nhandshakes_max = 100\n"
+                   "tickets = { rotate = \"1d\", file = \"/x\" }\n")
+            .empty());
+  CHECK(with(tls + "client_ca = \"/ca\"\n") ==
+        "l.toml:11:13: error: client_ca: no client is asked for a certificate; expected "
+        "client_auth = \"optional\" or \"required\" with it\nclient_ca = \"/ca\"\n            ^\n");
+  CHECK(with(tls + "client_ca = \"/ca\"\nclient_auth = \"optional\"\n").empty());
+  for (const char* rotate : {"59s", "25h"}) {
+    CHECK(with(tls + "tickets = { rotate = \"" + rotate + "\" }\n") ==
+          "l.toml:11:22: error: rotate: expected from \"1m\" to \"1d\"\ntickets = { rotate = \"" +
+              std::string(rotate) + "\" }\n                     ^\n");
+  }
+  CHECK(!with(tls + "handshakes_max = -1\n").empty());
+}
+
+TEST_CASE("TLS to replicas needs whom to believe and a name to expect") {
+  const std::string pool = "[pool.b]\nreplicas = [\"10.0.0.1:80\", \"unix:/r\"]\n";
+  CHECK(with(pool + "tls = { enabled = true }\n") ==
+        "l.toml:8:28: error: tls: a Unix socket has no host to find in a certificate; expected "
+        "server_name in the pool's tls\nreplicas = [\"10.0.0.1:80\", \"unix:/r\"]\n"
+        "                           ^\n");
+  CHECK(with(pool + "tls = { enabled = true, server_name = \"a.example\" }\n").empty());
+  CHECK(
+      with(pool + "tls = { enabled = true, server_name = \"a.example\", ca = \"\" }\n")
+          .starts_with("l.toml:9:57: error: ca: expected \"system\" or the path of a PEM file\n"));
+  CHECK(with(pool + "tls = { ca = \"\" }\n").empty());
+}
+
 TEST_CASE("a pool has replicas or finds them") {
   CHECK(with("[pool.b]\n") ==
         "l.toml:7:1: error: pool \"b\" has no replicas; expected replicas = [\"IP:PORT\"], "

@@ -77,6 +77,11 @@ TEST_CASE("the example's listeners, routes and modules hold what it says") {
   CHECK(model.listeners[1].tls->certificates[0].cert == "/etc/limpet/tls/site.pem");
   CHECK(model.listeners[1].tls->min_version == TlsVersion::k12);
   CHECK(model.listeners[1].tls->client_auth == ClientAuth::kOff);
+  CHECK(model.listeners[1].tls->tickets.rotate == std::chrono::hours(12));
+  CHECK(model.listeners[1].tls->tickets.file.empty());
+  CHECK(model.listeners[1].tls->handshake_timeout == std::chrono::seconds(10));
+  CHECK(model.listeners[1].tls->handshakes_max == 0);
+  CHECK_FALSE(model.listeners[1].tls->ktls);
   REQUIRE(model.routes.size() == 2);
   CHECK(model.routes[0].host == "*");
   CHECK(model.routes[0].path == "/mcp");
@@ -98,6 +103,7 @@ TEST_CASE("the example's pools hold what it says") {
   CHECK(web.replicas[0].address.print() == "10.0.0.21:3000");
   CHECK(web.protocol == ReplicaProtocol::kHttp1);
   CHECK(web.forward_host == ForwardHost::kClient);
+  CHECK(web.send_proxy_protocol == ProxyVersion::kNone);
   CHECK(web.revisions.empty());
   CHECK(web.discovery.type == DiscoveryType::kStatic);
   CHECK_FALSE(web.tls.enabled);
@@ -155,7 +161,7 @@ TEST_CASE("every file of conf/ is without mistakes") {
     CHECK(config.mistakes().render() == "");
     ++count;
   }
-  CHECK(count == 7);
+  CHECK(count == 10);
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ workers = 3
 bind = ["127.0.0.1:8080", "unix:/run/x"]
 trusted = ["10.0.0.0/8"]
 [listener.tls]
-certificates = [ { cert = "a.pem", key = "a.key" }, { cert = "b.pem", key = "b.key" } ]
+certificates = [ { cert = "a.pem", key = "a.key" }, { cert = "b.pem", key = "b.key", ocsp = "b.der" } ]
+tickets = { rotate = "6h", file = "/k" }
+handshake_timeout = "off"
 [[listener]]
 bind = ["systemd:web"]
 [[route]]

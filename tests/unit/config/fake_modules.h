@@ -57,6 +57,7 @@ inline void ask_health(const ConfigReader& in) {
   const ConfigReader active = in.table("active");
   static_cast<void>(active.choice("type", "http", {"http", "tcp", "grpc", "off"}));
   static_cast<void>(active.text("path", "/healthz"));
+  static_cast<void>(active.text("service", ""));
   static_cast<void>(active.text("status", "200-399"));
   static_cast<void>(active.duration("interval", seconds(5)));
   static_cast<void>(active.duration("timeout", seconds(2)));

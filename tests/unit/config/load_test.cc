@@ -149,6 +149,28 @@ TEST_CASE("a configuration can be moved; its readers stay good") {
         std::chrono::minutes(5));
 }
 
+TEST_CASE("whether replicas are told of the client by a PROXY header is a word") {
+  struct Row {
+    const char* word;
+    ProxyVersion version;
+  };
+  constexpr Row kRows[] = {
+      {"off", ProxyVersion::kNone}, {"v1", ProxyVersion::k1}, {"v2", ProxyVersion::k2}};
+  for (const Row& row : kRows) {
+    const Config config = Config::from_text(
+        std::string(kSound) + "[pool.web]\nreplicas = [\"10.0.0.1:80\"]\nsend_proxy_protocol = \"" +
+            row.word + "\"\n",
+        "l.toml");
+    CHECK(config.is_valid());
+    CHECK(config.model().pools.at(0).send_proxy_protocol == row.version);
+  }
+  const Config config = Config::from_text(
+      std::string(kSound) +
+          "[pool.web]\nreplicas = [\"10.0.0.1:80\"]\nsend_proxy_protocol = true\n",
+      "l.toml");
+  CHECK_FALSE(config.is_valid());
+}
+
 TEST_CASE("a place of the model takes mistakes found later") {
   Config config = Config::from_text(std::string(kSound), "l.toml");
   config.mistake(config.model().listeners.at(0).bind.at(0).where, "cannot be bound");
