@@ -78,9 +78,18 @@ Candidate Configurations::read(const DiscoveryFiles* in_force) const {
 std::shared_ptr<const Snapshot> Configurations::build(Candidate& candidate, const Discovered& lists,
                                                       const RuntimeWishes& wishes,
                                                       Purpose purpose) {
-  const SnapshotContext context{
-      kinds_, *book_,          revision_ + 1,  wishes,
-      lists,  monotonic_now(), wall_seconds(), purpose == Purpose::kTrial};
+  // A configuration that is built again uses the certificates that it has.
+  shelf_.begin_round(purpose == Purpose::kServeAgain ? TlsShelf::Round::kSame
+                                                     : TlsShelf::Round::kFresh);
+  const SnapshotContext context{kinds_,
+                                *book_,
+                                shelf_,
+                                revision_ + 1,
+                                wishes,
+                                lists,
+                                monotonic_now(),
+                                wall_seconds(),
+                                purpose == Purpose::kTrial};
   auto snapshot = build_snapshot(candidate.config, context);
   if (snapshot != nullptr) ++revision_;
   return snapshot;
@@ -102,7 +111,7 @@ void Configurations::take_up(Candidate candidate) {
 }
 
 std::shared_ptr<const Snapshot> Configurations::rebuild(const Discovered& lists) {
-  auto snapshot = build(*present_, lists, wishes_, Purpose::kServe);
+  auto snapshot = build(*present_, lists, wishes_, Purpose::kServeAgain);
   if (snapshot == nullptr) {
     log_block(log::Level::kError,
               "the configuration in force could not be built again; it stays as it is until the "

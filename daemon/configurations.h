@@ -68,15 +68,18 @@ class Configurations {
   /// How many workers a configuration asks for; counted once, at start.
   void set_workers(std::size_t workers) { book_ = std::make_unique<ReplicaBook>(workers); }
   [[nodiscard]] bool has_departed() const;
+  /// The TLS contexts of the configuration in force.
+  [[nodiscard]] TlsShelf& shelf() noexcept { return shelf_; }
 
  private:
-  enum class Purpose : std::uint8_t { kServe, kTrial };
+  enum class Purpose : std::uint8_t { kServe, kServeAgain, kTrial };
   [[nodiscard]] std::shared_ptr<const Snapshot> build(Candidate& candidate, const Discovered& lists,
                                                       const RuntimeWishes& wishes, Purpose purpose);
 
   ConfigOrigin origin_;
   std::span<const ModuleKind> kinds_;
   std::unique_ptr<ReplicaBook> book_;
+  TlsShelf shelf_;
   RuntimeWishes wishes_;
   std::unique_ptr<Candidate> present_;
   Discovered lists_;

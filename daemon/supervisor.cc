@@ -242,6 +242,8 @@ void Supervisor::tick() {
   control_.tick();
   if (stage_ != Stage::kReady) return;
   discovery_.look();
+  if (configurations_.shelf().look(configurations_.model(), monotonic_now()))
+    static_cast<void>(rebuild(configurations_.lists(), "TLS files have changed", [] {}));
   if (can_rebuild_ && configurations_.has_departed()) {
     static_cast<void>(rebuild(configurations_.lists(), "a replica has departed", [] {}));
   }

@@ -300,10 +300,10 @@ void Control::explain(const Request& request, const Reply& reply) {
   if (!pool.empty() && snapshot->find_pool(pool) == nullptr) {
     return reply(refused(404, no_such_pool(*snapshot, pool)));
   }
-  constexpr std::array<std::string_view, 5> kKinds = {"cookie", "header", "query", "session",
-                                                      "client-ip"};
+  constexpr std::array<std::string_view, 6> kKinds = {"cookie",  "header",    "query",
+                                                      "session", "principal", "client-ip"};
   if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end()) {
-    return reply(refused(400, "kind: expected cookie, header, query, session or client-ip"));
+    return reply(refused(400, "kind: expected cookie, header, query, session, principal or client-ip"));
   }
   Json answers = Json::array();
   for (const auto& plan : snapshot->pools) {

@@ -39,6 +39,11 @@ class Timer {
   }
   /// Forgets the deadline; the place in the wheel, if any, goes when its slot comes round.
   void disarm() noexcept { deadline_ = kNever; }
+  /// Forgets the deadline and leaves the wheel at once: its memory may go without a destructor.
+  void leave() noexcept {
+    deadline_ = kNever;
+    unlink();
+  }
   [[nodiscard]] bool is_armed() const noexcept { return deadline_ != kNever; }
   [[nodiscard]] Instant deadline() const noexcept { return deadline_; }
 

@@ -28,6 +28,7 @@ struct Questions {
   std::string session;
   std::string header;
   std::string query;
+  std::string principal;
   std::string client_ip;
 };
 
@@ -61,6 +62,9 @@ void take(const Questions& asked, Command& command) {
   } else if (!asked.query.empty()) {
     command.kind = "query";
     split(asked.query, command);
+  } else if (!asked.principal.empty()) {
+    command.kind = "principal";
+    command.value = asked.principal;
   } else {
     command.kind = "client-ip";
     command.value = asked.client_ip;
@@ -78,6 +82,8 @@ void add_explain(CLI::App& app, Command& command, Questions& asked) {
   kinds->add_option("--session", asked.session, "an Mcp-Session-Id")->type_name("ID");
   kinds->add_option("--header", asked.header, "a header field")->type_name("NAME=VALUE");
   kinds->add_option("--query", asked.query, "a parameter of the query")->type_name("NAME=VALUE");
+  kinds->add_option("--principal", asked.principal, "a bearer token, or the value of its header")
+      ->type_name("VALUE");
   kinds->add_option("--client-ip", asked.client_ip, "the client's address")->type_name("ADDRESS");
   kinds->require_option(1);
   explain->add_option("--pool", command.pool, "in this pool only")->type_name("POOL");

@@ -25,7 +25,7 @@ bool Candidates::is_eligible(const Replica& replica) const noexcept {
 }
 
 bool Candidates::is_worth_waiting_for(const Replica& replica) const noexcept {
-  if (replica.weight == 0) return false;
+  if (replica.weight == 0 || !is_fit(replica)) return false;
   const Standing how = standing(replica);
   if (how != Standing::kReady && how != Standing::kFull && how != Standing::kUnproven) return false;
   // A full replica that is being drained gets nothing new either.

@@ -45,6 +45,16 @@ struct Choice {
   std::uint32_t queue_max = 0;  ///< how many may wait in this pool; one more is answered 503
 };
 
+/// Says which replicas can serve one exchange at all, whatever their state: all of a pool serve the
+/// same thing, but while releases are changed not all in the same language.
+class CandidateFilter {
+ public:
+  [[nodiscard]] virtual bool is_fit(const Replica& replica) const noexcept = 0;
+
+ protected:
+  ~CandidateFilter() = default;
+};
+
 /// One pool seen by one exchange.
 /// Borrows: the pool and the exchange. Lifetime: one select phase.
 class Candidates {
@@ -70,6 +80,14 @@ class Candidates {
   /// Whether it would be eligible if it had room: worth waiting for.
   [[nodiscard]] bool is_worth_waiting_for(const Replica& replica) const noexcept;
 
+  /// From now on only replicas that `filter` calls fit are eligible. A module that narrows does so
+  /// before the others are asked, and makes sure that somebody is left.
+  /// Borrows: the filter, for this select phase.
+  void narrow(const CandidateFilter& filter) noexcept { filter_ = &filter; }
+  [[nodiscard]] bool is_fit(const Replica& replica) const noexcept {
+    return filter_ == nullptr || filter_->is_fit(replica);
+  }
+
   void choose(const Replica& replica) noexcept {
     choice_ = {Choice::Kind::kChosen, &replica, {}, 0};
   }
@@ -94,6 +112,7 @@ class Candidates {
   ReplicaLimits limits_;
   Instant now_;
   bool is_panicking_;
+  const CandidateFilter* filter_ = nullptr;
   Choice choice_;
 };
 

@@ -20,6 +20,7 @@ class Chain {
   void add(const ModulePlan& plan, WorkerServices& worker, const PoolFacts* pool) {
     modules_.push_back(plan.start({worker, pool, modules_.size()}));
     Module* module = modules_.back().get();
+    if (plan.wants_ticks()) ticking_.push_back(module);
     for (std::size_t phase = 0; phase < kPhases; ++phase) {
       if (plan.wants(static_cast<Phase>(phase))) by_phase_[phase].push_back(module);
     }
@@ -44,6 +45,10 @@ class Chain {
     for (Module* module : by_phase_[static_cast<std::size_t>(Phase::kDone)])
       module->on_done(exchange);
   }
+  void tick(Instant now) const {
+    for (Module* module : ticking_)
+      module->on_tick(now);
+  }
 
  private:
   template <typename Asking>
@@ -56,6 +61,7 @@ class Chain {
 
   std::vector<std::unique_ptr<Module>> modules_;
   std::array<std::vector<Module*>, kPhases> by_phase_;
+  std::vector<Module*> ticking_;
 };
 
 }  // namespace limpet

@@ -15,8 +15,12 @@
 #include "daemon/base/arena.h"
 #include "daemon/base/clock.h"
 #include "daemon/http/message.h"
+#include "daemon/metrics/counter.h"
 #include "daemon/module/failure.h"
 #include "daemon/module/pool.h"
+#include "daemon/module/prelude.h"
+#include "daemon/module/session.h"
+#include "daemon/module/stream_hooks.h"
 
 namespace limpet {
 
@@ -58,6 +62,7 @@ struct ClientFacts {
   std::string_view address;  ///< the peer, or what a trusted proxy said, without port
   std::uint16_t port = 0;
   std::string_view listener;  ///< its name
+  std::string_view tls_subject;  ///< of the client's certificate (RFC 4514 text), or empty
   bool is_secure = false;     ///< TLS on the client side (or a trusted proxy said https)
   bool is_trusted = false;    ///< in the listener's `trusted` networks
   /// The note that `owner` (a module's plan) left here, or null.
@@ -103,6 +108,7 @@ struct Attempt {
   const Replica* replica = nullptr;
   FailureCause failure = FailureCause::kNone;
   Duration connect{0};  ///< zero on a kept connection
+  bool may_be_tried_again = false;  ///< its answer was no failure of the replica's
 };
 
 /// The moments of an exchange; kNever where one did not come.
@@ -157,6 +163,24 @@ struct Exchange {
       false;  ///< select is asked again because a wait ended without the wished-for replica
   const Replica* waited_for =
       nullptr;  ///< the replica of the wait that ended; null = that wait was for any replica
+  /// How much of the request's body a module wants to see before select; set in the request phase.
+  /// What was seen is kept, so that the request can be sent again.
+  std::size_t body_wanted_bytes = 0;
+  std::string_view request_body;  ///< as far as it was kept
+  bool is_request_body_whole = false;
+  Prelude* prelude = nullptr;  ///< set in the request or select phase: finished before the exchange
+                               ///< goes on; the relay takes it away
+  SessionFacts session;
+  SessionCarrier* carrier = nullptr;      ///< set in the request phase
+  SessionSealer* sealer = nullptr;        ///< set in select
+  AnswerJudge* answer_judge = nullptr;    ///< set in the request or select phase
+  ResponseHook* response_hook = nullptr;  ///< set in the response phase
+  StreamDoor* door = nullptr;             ///< the relay's; null in tests of modules
+  /// What is put into a response that says nothing for so long, between its events; set in the
+  /// response phase.
+  Duration keep_alive_every = kForever;
+  std::string_view keep_alive_bytes;
+  Counter* keep_alives = nullptr;  ///< counts them; null where nobody does
   std::uint8_t attempts_count = 0;
   std::array<Attempt, kAttemptsMax> attempts{};
   /// One place a module of the chain, numbered by ModuleServices::slot; for arena memory, so
@@ -166,6 +190,7 @@ struct Exchange {
   [[nodiscard]] bool was_tried(const Replica& replica_asked) const noexcept {
     for (std::size_t i = 0; i < attempts_count; ++i) {
       // The id decides: a reload may have made a new Replica of the same server.
+      if (attempts[i].may_be_tried_again) continue;
       if (attempts[i].replica == &replica_asked || attempts[i].replica->id == replica_asked.id)
         return true;
     }

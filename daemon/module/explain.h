@@ -14,7 +14,8 @@ namespace limpet {
 
 struct ExplainQuestion {
   std::string_view
-      kind;  ///< "cookie", "header", "query", "session" (an Mcp-Session-Id), "client-ip"
+      kind;  ///< "cookie", "header", "query", "session" (an Mcp-Session-Id, or the URI of a legacy
+             ///< session), "principal" (a bearer token, or the value of its header), "client-ip"
   std::string_view name;   ///< of the cookie, header or query parameter; empty = the pool's own
   std::string_view value;  ///< as the client sends it
   WallSeconds now;

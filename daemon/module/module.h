@@ -55,6 +55,8 @@ class Module {
   virtual Verdict on_failure(Exchange&, const Failure&) { return Verdict::kNext; }
   virtual Verdict on_response(Exchange&) { return Verdict::kNext; }
   virtual void on_done(const Exchange&) noexcept {}
+  /// About once a second, where the plan asks for it: work that belongs to no exchange.
+  virtual void on_tick(Instant) {}
 };
 
 /// A module's checked settings. Immutable, shared by all workers, made once per reload.
@@ -64,6 +66,8 @@ class ModulePlan {
   [[nodiscard]] virtual bool wants(Phase) const noexcept = 0;
   /// The module for one worker.
   [[nodiscard]] virtual std::unique_ptr<Module> start(const ModuleServices&) const = 0;
+  /// Whether its modules want on_tick().
+  [[nodiscard]] virtual bool wants_ticks() const noexcept { return false; }
   /// The limits that the pool's candidates are judged by; asked of the first plan in the chain that
   /// has some.
   [[nodiscard]] virtual std::optional<ReplicaLimits> limits() const noexcept {

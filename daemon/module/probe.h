@@ -16,16 +16,28 @@
 namespace limpet {
 
 struct ProbeSpec {
-  enum class Type : std::uint8_t { kHttp, kTcp };
+  /// kGrpc: grpc.health.v1.Health/Check over HTTP/2 (http/grpc.h).
+  enum class Type : std::uint8_t { kHttp, kTcp, kGrpc };
   Type type = Type::kHttp;
   std::string path = "/";
-  std::string host;  ///< Host field; empty = the replica's address
+  std::string host;     ///< Host field; empty = the replica's address
+  std::string service;  ///< of kGrpc; empty = the replica as a whole
   Duration timeout = std::chrono::seconds(2);
+
+  friend bool operator==(const ProbeSpec&, const ProbeSpec&) = default;
 };
 
 /// How one probe ended.
 struct ProbeResult {
-  enum class Kind : std::uint8_t { kAnswered, kConnected, kRefused, kTimeout, kBroken };
+  enum class Kind : std::uint8_t {
+    kAnswered,    ///< kHttp: with `status`
+    kConnected,   ///< kTcp
+    kServing,     ///< kGrpc: the service is SERVING
+    kNotServing,  ///< kGrpc: an answer that says anything else
+    kRefused,
+    kTimeout,
+    kBroken
+  };
   Kind kind = Kind::kBroken;
   std::uint16_t status = 0;      ///< of kAnswered
   std::string_view incarnation;  ///< Limpet-Incarnation response header, or empty
@@ -46,6 +58,7 @@ class ProbeJudge {
   /// Whether a result speaks for the replica; for the metrics.
   [[nodiscard]] virtual bool is_success(const ProbeResult& result) const noexcept {
     if (result.kind == ProbeResult::Kind::kConnected) return true;
+    if (result.kind == ProbeResult::Kind::kServing) return true;
     return result.kind == ProbeResult::Kind::kAnswered && result.status >= 200 &&
            result.status < 400;
   }

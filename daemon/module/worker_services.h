@@ -10,7 +10,9 @@
 #include "daemon/base/line_writer.h"
 #include "daemon/base/random.h"
 #include "daemon/metrics/counter.h"
+#include "daemon/module/descriptor_watch.h"
 #include "daemon/module/pool.h"
+#include "daemon/module/replica_call.h"
 
 namespace limpet {
 
@@ -39,12 +41,21 @@ class WorkerServices {
   [[nodiscard]] LineWriter* access_log() const noexcept { return access_log_; }
   void set_access_log(LineWriter* writer) noexcept { access_log_ = writer; }
 
+  /// For requests of a module's own; null in tests.
+  [[nodiscard]] ReplicaCalls* calls() const noexcept { return calls_; }
+  void set_calls(ReplicaCalls* calls) noexcept { calls_ = calls; }
+  /// For connections of a module's own; null in tests.
+  [[nodiscard]] DescriptorWatches* watches() const noexcept { return watches_; }
+  void set_watches(DescriptorWatches* watches) noexcept { watches_ = watches; }
+
   Random random;  ///< for choices, never for keys
 
  private:
   std::size_t worker_;
   MetricSet& metrics_;
   LineWriter* access_log_;
+  ReplicaCalls* calls_ = nullptr;
+  DescriptorWatches* watches_ = nullptr;
   Instant now_{};
   WallSeconds wall_now_{};
 };

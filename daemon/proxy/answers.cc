@@ -39,10 +39,11 @@ LocalAnswer whole_answer(Arena& arena, const Answer& answer) {
 LocalAnswer make_answer(const Exchange& exchange, std::string_view date) {
   const Answer& answer = exchange.answer;
   Arena& arena = exchange.arena;
+  const AnswerForm form = answer_form(exchange.request.fields);
+  const bool is_grpc_error = form == AnswerForm::kGrpc && answer.status >= 400;
   const LocalAnswer made =
-      answer.body.empty()
-          ? make_local_answer(arena, {answer.status, answer_form(exchange.request.fields),
-                                      exchange.request_id, answer.detail})
+      answer.body.empty() || is_grpc_error
+          ? make_local_answer(arena, {answer.status, form, exchange.request_id, answer.detail})
           : whole_answer(arena, answer);
   HeaderList& fields = made.head->fields;
   if (!answer.location.empty()) fields.add(FieldName::kLocation, answer.location);

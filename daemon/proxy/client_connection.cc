@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "daemon/base/check.h"
-#include "daemon/proxy/client_census.h"
 #include "daemon/proxy/listener.h"
 #include "daemon/proxy/relay.h"
 #include "daemon/proxy/worker_room.h"
@@ -18,19 +17,20 @@ constexpr std::size_t kPipelinedBytesMax = 16 * 1024;
 // How long a closing connection is read out, so that the last answer is not destroyed by a reset
 // (RFC 9112 section 9.6).
 constexpr std::chrono::seconds kLingering{2};
+constexpr std::string_view kPrefaceBegin = "PRI * HTTP/2.0\r\n";
 
 }  // namespace
 
-ClientConnection::ClientConnection(WorkerRoom& room, Fd fd, const Address& peer,
+ClientConnection::ClientConnection(WorkerRoom& room, Transport transport, ClientOrigin origin,
                                    const ListenerAtWork& listener)
-    : Connection(room, Transport(std::move(fd)),
-                 Http1Codec(CodecRole::kServer, room.codec_limits())),
-      listener_(listener),
-      address_text_(peer.print_host()) {
-  facts_.address = address_text_;
-  facts_.port = peer.port();
+    : Connection(room, std::move(transport), Http1Codec(CodecRole::kServer, room.codec_limits())),
+      ClientSide(listener, origin),
+      origin_(std::move(origin)) {
   facts_.listener = listener.name;
-  facts_.is_trusted = listener.trusts(peer);
+  origin_.describe(facts_);
+  // Under TLS the protocol was agreed upon already.
+  awaits_preface_ = listener.speaks_http2 && !transport_.is_secure();
+  if (!awaits_preface_) count_in();
 }
 
 ClientConnection::~ClientConnection() {
@@ -40,6 +40,10 @@ ClientConnection::~ClientConnection() {
 void ClientConnection::start() {
   watch();
   arm(room_.timeouts().client_idle);
+  if (!transport_.is_secure()) return;
+  // TLS may have read more than the handshake, of which no edge will tell.
+  is_readable_ = true;
+  room_.loop().run_soon(*this);
 }
 
 void ClientConnection::arm(Duration after) {
@@ -49,6 +53,31 @@ void ClientConnection::arm(Duration after) {
 Arena& ClientConnection::arena_for(std::uint32_t) {
   if (fresh_arena_ == nullptr) fresh_arena_ = room_.arenas().take();
   return *fresh_arena_;
+}
+
+// HTTP/2 by prior knowledge (RFC 9113 section 3.3): its preface has a first line like no request's.
+bool ClientConnection::is_preface(std::string_view bytes) {
+  const bool is_equal = bytes.substr(0, kPrefaceBegin.size()) == kPrefaceBegin;
+  if (bytes.size() < kPrefaceBegin.size() && kPrefaceBegin.starts_with(bytes)) return false;
+  awaits_preface_ = false;
+  is_http2_ = is_equal;
+  if (!is_http2_) count_in();
+  return is_equal;
+}
+
+// As one that speaks HTTP/1.
+void ClientConnection::count_in() {
+  is_counted_ = true;
+  listener().http1.opened->add();
+}
+
+void ClientConnection::become_http2() {
+  watch_.stop();
+  timer_.disarm();
+  Buffer read = std::move(in_);
+  ClientSide::unlink();
+  room_.admit_http2(std::move(transport_), std::move(origin_), listener(), std::move(read));
+  room_.bury(*this);
 }
 
 void ClientConnection::on_events(StreamEvents& events) {
@@ -72,7 +101,9 @@ void ClientConnection::on_events(StreamEvents& events) {
         break;
       case StreamEvent::Kind::kResponseHead:
       case StreamEvent::Kind::kInformational:
+      case StreamEvent::Kind::kDrained:
       case StreamEvent::Kind::kGoaway:
+      case StreamEvent::Kind::kConcluded:
         break;
     }
   }
@@ -156,6 +187,8 @@ void ClientConnection::on_drained() {
 }
 
 void ClientConnection::on_progress() {
+  if (is_http2_) [[unlikely]]
+    return become_http2();
   switch (state_) {
     case State::kIdle:
       if (!http1().is_in_head()) return;
@@ -227,7 +260,7 @@ void ClientConnection::enter_tunnel() {
 
 void ClientConnection::end_writing() {
   flush();
-  if (out_.is_empty()) {
+  if (is_all_written()) {
     transport_.end_writing();
   } else {
     ends_after_flush_ = true;
@@ -260,7 +293,7 @@ void ClientConnection::on_exchange_done(Relay& relay) {
 void ClientConnection::become_idle() {
   http1().next_message();
   state_ = State::kIdle;
-  arm(out_.is_empty() ? room_.timeouts().client_idle : room_.timeouts().client_stall);
+  arm(is_all_written() ? room_.timeouts().client_idle : room_.timeouts().client_stall);
   is_paused_ = false;
   if (!in_.is_empty() || is_readable_) {
     room_.loop().run_soon(*this);
@@ -272,8 +305,8 @@ void ClientConnection::become_idle() {
 void ClientConnection::linger() {
   state_ = State::kLingering;
   is_paused_ = false;
-  arm(out_.is_empty() ? kLingering : room_.timeouts().client_stall);
-  if (!out_.is_empty()) return;
+  arm(is_all_written() ? kLingering : room_.timeouts().client_stall);
+  if (!is_all_written()) return;
   if (has_ended_ || (is_request_complete() && in_.is_empty() && !is_readable_)) {
     close();
     return;
@@ -284,8 +317,13 @@ void ClientConnection::linger() {
 
 void ClientConnection::close() {
   if (is_closed()) return;
-  room_.on_client_closed(listener_);
-  ticket_.reset();
+  // What was cut off must not look whole; everything else is announced (RFC 8446 section 6.1).
+  const bool is_whole = state_ == State::kIdle || state_ == State::kLingering;
+  if (is_whole && transport_.is_secure() && is_all_written()) transport_.end_writing();
+  room_.on_client_closed(listener(),
+                         is_counted_ ? ClientProtocol::kHttp1 : ClientProtocol::kUnknown);
+  origin_.ticket.reset();
+  ClientSide::unlink();
   close_now();
   if (relay_ != nullptr) relay_->on_client_gone();
 }

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ClientConnection: the client's side. It turns streams into relays and writes what the relays
-// answer. HTTP/1: one relay at a time, pipelined requests wait. What happens to a request is the
-// relay's business (relay.h).
+// ClientConnection: the client's side in HTTP/1. It turns requests into relays, one at a time, and
+// writes what they answer; pipelined requests wait. What happens to a request is the relay's
+// business (relay.h). Neighbours: http2_client.h is the other version; doorway.h comes before both.
 
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <utility>
+#include <string_view>
 
-#include "daemon/base/address.h"
 #include "daemon/module/exchange.h"
-#include "daemon/proxy/client_census.h"
+#include "daemon/proxy/client_side.h"
+#include "daemon/proxy/client_stream.h"
 #include "daemon/proxy/connection.h"
 
 namespace limpet {
@@ -26,44 +24,40 @@ struct ListenerAtWork;
 ///     connection └──── idle, drain ────┴───────────────┴──────────────► kLingering ──► closed
 ///
 /// Owns: its relay. Thread: its worker.
-class ClientConnection final : public Connection, private HeadHome {
+class ClientConnection final : public Connection,
+                               public ClientSide,
+                               public ClientStream,
+                               private HeadHome {
  public:
-  ClientConnection(WorkerRoom& room, Fd fd, const Address& peer, const ListenerAtWork& listener);
+  ClientConnection(WorkerRoom& room, Transport transport, ClientOrigin origin,
+                   const ListenerAtWork& listener);
   ~ClientConnection() override;
 
-  /// Keeps the proof that this connection is counted.
-  void keep_ticket(std::unique_ptr<ClientTicket> ticket) noexcept { ticket_ = std::move(ticket); }
   /// Begins to read.
   void start();
 
-  // -- for the relay
-  // ---------------------------------------------------------------------------------------
+  void drain() override;
+  void cut(Ending ending) override;
 
-  void send_informational(const ResponseHead& head);
-  void send_head(const ResponseHead& head);
-  void send_body(std::string_view bytes);
-  void send_end(const HeaderList* trailers);
-  /// Both sides agreed to switch protocols; bytes flow until one ends.
-  void enter_tunnel();
-  /// Ends our half after everything queued (a tunnel's replica has ended its own).
-  void end_writing();
-  /// The response cannot be finished: the client sees a broken connection, never a complete answer.
-  void abort();
-  /// The relay is done with this exchange.
-  void on_exchange_done(Relay& relay);
-
-  [[nodiscard]] bool is_request_complete() const noexcept { return http1().has_read_message(); }
-  /// The response will be the last one of this connection.
-  void close_after_this() noexcept { http1().close_after_this(); }
-  [[nodiscard]] ClientFacts& facts() noexcept { return facts_; }
-  [[nodiscard]] bool carries_body() const noexcept { return http1().carries_body(); }
-  /// Whether the client has ended its half.
-  [[nodiscard]] bool has_ended_reading() const noexcept { return has_ended_; }
-
-  /// Finishes what runs and takes nothing new; an idle connection closes at once.
-  void drain();
-  /// Closes whatever is going on, which then has ended by `ending`.
-  void cut(Ending ending);
+  void send_informational(const ResponseHead& head) override;
+  void send_head(const ResponseHead& head) override;
+  void send_body(std::string_view bytes) override;
+  void send_end(const HeaderList* trailers) override;
+  void enter_tunnel() override;
+  void end_writing() override;
+  void abort() override;
+  void on_exchange_done(Relay& relay) override;
+  void flush() override { write_out(); }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept override { return out_.size(); }
+  void pause_reading() override { pause(); }
+  void resume_reading() override { resume(); }
+  [[nodiscard]] bool is_request_complete() const noexcept override {
+    return http1().has_read_message();
+  }
+  [[nodiscard]] bool carries_body() const noexcept override { return http1().carries_body(); }
+  [[nodiscard]] bool has_ended_reading() const noexcept override { return has_ended_; }
+  void close_after_this() noexcept override { http1().close_after_this(); }
+  [[nodiscard]] ClientFacts& facts() noexcept override { return facts_; }
 
  private:
   enum class State : std::uint8_t { kIdle, kHead, kBusy, kLingering };
@@ -76,8 +70,11 @@ class ClientConnection final : public Connection, private HeadHome {
   void on_drained() override;
   void on_progress() override;
   [[nodiscard]] bool wants_input() const override;
+  [[nodiscard]] bool is_preface(std::string_view bytes) override;
   void on_deadline() override;
 
+  void count_in();
+  void become_http2();
   void begin_relay(RequestHead& head);
   void on_fault(const StreamEvent& event);
   void refuse(std::uint16_t status, std::string_view detail);
@@ -89,16 +86,16 @@ class ClientConnection final : public Connection, private HeadHome {
     return !is_tunnel_ && !is_paused_ && !is_request_complete();
   }
 
-  const ListenerAtWork& listener_;
-  std::unique_ptr<ClientTicket> ticket_;
+  ClientOrigin origin_;
   Relay* relay_ = nullptr;
   Arena* fresh_arena_ = nullptr;  ///< for the head that is being read
-  std::string address_text_;
   ClientFacts facts_;
   State state_ = State::kIdle;
   bool is_draining_ = false;
   bool is_tunnel_ = false;
   bool ends_after_flush_ = false;
+  bool is_counted_ = false;  ///< among the listener's connections of HTTP/1
+  bool is_http2_ = false;  ///< what was read begins an HTTP/2 connection
 };
 
 }  // namespace limpet

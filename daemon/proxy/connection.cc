@@ -46,8 +46,8 @@ void Connection::on_ready(Readiness ready) {
     on_writable();
     if (!is_closed() && is_write_blocked_ && !is_broken_) {
       is_write_blocked_ = false;
-      flush();
-      if (!is_closed() && out_.is_empty() && !is_broken_) on_drained();
+      write_out();
+      if (!is_closed() && !is_write_blocked_ && !is_broken_) on_drained();
     }
   }
   if (!is_closed()) pump();
@@ -74,7 +74,7 @@ void Connection::finish_callback() {
   room_.after_callback();
 }
 
-void Connection::resume_reading() {
+void Connection::resume() {
   if (!is_paused_) return;
   is_paused_ = false;
   // Not at once: the caller may be in the middle of this connection's own events.
@@ -126,14 +126,30 @@ void Connection::read_once() {
   // A short read has emptied the socket. Not so with the end announced, which is still to be read;
   // nor inside a message, where the bytes may have come together with a reset, of which the edge
   // says nothing: one more read tells.
-  const bool is_whole = http1().has_read_message() || http1().is_between_messages();
-  if (moved.bytes < wanted && !is_ending_ && is_whole) is_readable_ = false;
+  if (moved.bytes < wanted && !is_ending_ && is_at_rest() && !transport_.has_more())
+    is_readable_ = false;
   on_progress();
+}
+
+bool Connection::is_at_rest() const noexcept {
+  const auto* http1 = std::get_if<Http1Codec>(&codec_);
+  return http1 == nullptr || http1->has_read_message() || http1->is_between_messages();
+}
+
+std::size_t Connection::decode(std::string_view bytes, StreamEvents& events) {
+  if (auto* http1 = std::get_if<Http1Codec>(&codec_)) [[likely]] {
+    if (awaits_preface_ && is_preface(bytes)) [[unlikely]]
+      return 0;
+    return http1->feed(bytes, head_home(), events);
+  }
+  http2().feed(bytes, room_.loop().now(), head_home(), events);
+  on_fed();
+  return bytes.size();
 }
 
 void Connection::feed(std::string_view bytes) {
   StreamEvents& events = room_.borrow_events();
-  const std::size_t used = http1().feed(bytes, head_home(), events);
+  const std::size_t used = decode(bytes, events);
   // Before the events are walked, since they may end in a call that looks at what waits.
   if (used < bytes.size()) in_.append(bytes.substr(used));
   if (!events.empty()) on_events(events);
@@ -145,7 +161,7 @@ void Connection::feed_waiting() {
   StreamEvents& events = room_.borrow_events();
   // The events point into these bytes, so they are held here while the events are walked.
   Buffer held = std::move(in_);
-  const std::size_t used = http1().feed(held.view(), head_home(), events);
+  const std::size_t used = decode(held.view(), events);
   if (used == 0 && events.empty()) {
     in_ = std::move(held);
   } else {
@@ -191,7 +207,7 @@ void Connection::write_pieces(std::string_view body, std::string_view suffix) {
   sent -= of_head;
   const std::size_t of_body = std::min(sent, body.size());
   sent -= of_body;
-  if (of_body == body.size() && sent == suffix.size()) return;
+  if (of_body == body.size() && sent == suffix.size() && !transport_.has_pending_output()) return;
   out_.append(body.substr(of_body));
   out_.append(suffix.substr(sent));
   is_write_blocked_ = true;
@@ -210,20 +226,21 @@ void Connection::break_soon() {
   room_.loop().run_soon(*this);
 }
 
-void Connection::flush() {
+void Connection::write_out() {
   if (is_write_dead_) out_.clear();
-  if (out_.is_empty() || is_write_blocked_ || is_closed() || is_broken_) return;
+  if (is_write_blocked_ || is_closed() || is_broken_) return;
+  if (out_.is_empty() && !transport_.has_pending_output()) return;
   std::array<iovec, 1> pieces = {piece(out_.view())};
-  const Moved moved = transport_.write(pieces);
+  const Moved moved = out_.is_empty() ? transport_.flush_pending() : transport_.write(pieces);
   if (moved.how == Moved::How::kFailed) {
     break_soon();
     return;
   }
   if (moved.how == Moved::How::kSome) {
     has_written_ = true;
-    out_.consume(moved.bytes);
+    if (!out_.is_empty()) out_.consume(moved.bytes);
   }
-  if (!out_.is_empty()) is_write_blocked_ = true;
+  if (!out_.is_empty() || transport_.has_pending_output()) is_write_blocked_ = true;
   on_progress();
 }
 

@@ -6,9 +6,9 @@
 
 #include <cstdint>
 #include <string_view>
+#include <variant>
 
 #include "daemon/base/buffer.h"
-#include "daemon/base/list.h"
 #include "daemon/event/loop.h"
 #include "daemon/event/timer.h"
 #include "daemon/event/watch.h"
@@ -27,7 +27,6 @@ class WorkerRoom;
 /// were read, straight into the other socket's write; only what that socket does not take is kept,
 /// and then this side stops reading. Lifetime: closed at once, destroyed at the end of the turn.
 class Connection : public Mortal,
-                   public ListNode<Connection>,
                    protected Watch::Owner,
                    protected Errand,
                    protected Timer::Owner {
@@ -36,23 +35,24 @@ class Connection : public Mortal,
   Connection& operator=(const Connection&) = delete;
   ~Connection() override = default;
 
-  /// Writes what is queued, as far as the socket takes it.
-  void flush();
-  /// Bytes queued and not yet taken by the socket.
-  [[nodiscard]] std::size_t queued_bytes() const noexcept { return out_.size(); }
   [[nodiscard]] bool is_closed() const noexcept { return !transport_.is_open(); }
-
-  /// Back-pressure: reads nothing until resumed.
-  void pause_reading() noexcept { is_paused_ = true; }
-  void resume_reading();
 
  protected:
   Connection(WorkerRoom& room, Transport transport, Codec codec) noexcept;
 
   /// Registers for readiness, once.
   void watch();
-  /// Queues body bytes with their framing; large pieces go to the socket at once, past the queue.
+  /// Writes what is queued, as far as the socket takes it.
+  void write_out();
+  /// Reads nothing until resumed.
+  void pause() noexcept { is_paused_ = true; }
+  void resume();
+  /// HTTP/1: queues body bytes with their framing; large pieces go to the socket at once, past the queue.
   void queue_body(std::string_view bytes);
+  /// Whether the socket has taken all that was queued.
+  [[nodiscard]] bool is_all_written() const noexcept {
+    return out_.is_empty() && !transport_.has_pending_output();
+  }
   /// Closes the socket and hands this object to the graveyard. The caller returns without touching
   /// it again.
   void close_now();
@@ -80,16 +80,27 @@ class Connection : public Mortal,
   /// once read.
   [[nodiscard]] virtual bool wants_input() const = 0;
   virtual void on_writable() {}
+  /// HTTP/2: bytes were read, which may call for an answer though they made no event.
+  virtual void on_fed() {}
+  /// HTTP/1, while `awaits_preface_`: whether `bytes` begin another protocol's connection, so that
+  /// they are left in `in_` for it.
+  [[nodiscard]] virtual bool is_preface(std::string_view) { return false; }
 
   void on_ready(Readiness ready) final;
-  void on_errand() final;
+  void on_errand() override;
   void on_timer(Timer& timer) final;
   virtual void on_deadline() = 0;
   /// Whether the other side has taken something of a blocked write since this was asked last.
   [[nodiscard]] bool is_taking() noexcept;
 
-  [[nodiscard]] Http1Codec& http1() noexcept { return std::get<Http1Codec>(codec_); }
-  [[nodiscard]] const Http1Codec& http1() const noexcept { return std::get<Http1Codec>(codec_); }
+  [[nodiscard]] Http1Codec& http1() noexcept { return *std::get_if<Http1Codec>(&codec_); }
+  [[nodiscard]] const Http1Codec& http1() const noexcept {
+    return *std::get_if<Http1Codec>(&codec_);
+  }
+  [[nodiscard]] Http2Codec& http2() noexcept { return *std::get_if<Http2Codec>(&codec_); }
+  [[nodiscard]] const Http2Codec& http2() const noexcept {
+    return *std::get_if<Http2Codec>(&codec_);
+  }
 
   WorkerRoom& room_;
   Transport transport_;
@@ -104,6 +115,7 @@ class Connection : public Mortal,
       false;  ///< an edge said that the other half is closed: read to the end of bytes
   bool has_ended_ = false;  ///< the end of bytes was read
   bool is_paused_ = false;
+  bool awaits_preface_ = false;  ///< nothing has been read that tells the protocol
   bool is_write_blocked_ = false;
   bool has_written_ = false;  ///< bytes of the present message went to the socket
   bool is_write_dead_ =
@@ -112,6 +124,8 @@ class Connection : public Mortal,
 
  private:
   void read_once();
+  [[nodiscard]] std::size_t decode(std::string_view bytes, StreamEvents& events);
+  [[nodiscard]] bool is_at_rest() const noexcept;
   void feed(std::string_view bytes);
   void write_pieces(std::string_view body, std::string_view suffix);
   void break_soon();

@@ -5,37 +5,114 @@
 #include <utility>
 
 #include "daemon/net/socket.h"
+#include "daemon/net/transport.h"
 #include "daemon/proxy/worker_room.h"
 
 namespace limpet {
 
+ReplicaSlot::ReplicaSlot(WorkerRoom& room, std::shared_ptr<Vitals> vitals, const Address& address)
+    : room_(room),
+      vitals_(std::move(vitals)),
+      address_(address),
+      host_(address.is_unix() ? std::string("localhost") : address.print_host()) {}
+
 ReplicaSlot::~ReplicaSlot() { retire(); }
 
-FailureCause ReplicaSlot::lend(Lease& lease, Freshness freshness, Duration connect_timeout) {
-  // The one used last first: it is the least likely to be stale, and the others can grow old and
-  // go.
-  while (freshness != Freshness::kNew && !idle_.is_empty()) {
+// Lending
+// --------------------------------------------------------------------------------------------------------
+
+FailureCause ReplicaSlot::lend(Lease& lease, const LendWish& wish) {
+  if (is_direct()) [[likely]] {
+    if (lend_idle(lease, wish.freshness)) return FailureCause::kNone;
+    return dial_plain(lease, wish);
+  }
+  if (may_share() && lend_shared(lease)) return FailureCause::kNone;
+  if (lend_idle(lease, wish.freshness)) return FailureCause::kNone;
+  return dial(lease, wish);
+}
+
+void ReplicaSlot::lend_again(Lease& lease) {
+  const FailureCause cause = lend(lease, {LendWish::Freshness::kAny, connect_timeout_, nullptr});
+  if (cause != FailureCause::kNone) {
+    lease.holder().on_attempt_failed(cause);
+  } else if (lease.stream() != nullptr && lease.stream()->is_connected()) {
+    lease.holder().on_leased();
+  }
+}
+
+// The one used last first: it is the least likely to be stale, and the others can grow old and go.
+bool ReplicaSlot::lend_idle(Lease& lease, LendWish::Freshness freshness) {
+  while (freshness != LendWish::Freshness::kNew && !idle_.is_empty()) {
     ReplicaConnection& connection = *idle_.front();
     take_out(connection);
-    const bool is_dead =
-        !connection.is_quiet() || (freshness == Freshness::kChecked && !connection.is_silent());
+    const bool is_dead = !connection.is_quiet() || (freshness == LendWish::Freshness::kChecked &&
+                                                    !connection.is_silent());
     if (is_dead) {  // something arrived that nobody asked for, perhaps its end
       connection.close_idle();
       continue;
     }
     connection.lend(lease);
-    return FailureCause::kNone;
+    return true;
   }
+  return false;
+}
+
+bool ReplicaSlot::may_share() const noexcept {
+  return reach_.protocol != ReplicaProtocol::kHttp1 && spoken_ != ReplicaProtocol::kHttp1 &&
+         reach_.proxy_header == ProxyVersion::kNone;
+}
+
+bool ReplicaSlot::lend_shared(Lease& lease) {
+  for (Http2Replica* at = shared_.front(); at != nullptr; at = shared_.after(*at)) {
+    if (!at->has_room()) continue;
+    at->open(lease);
+    return true;
+  }
+  if (shared_dialler_ == nullptr) return false;
+  shared_dialler_->join(lease);
+  return true;
+}
+
+FailureCause ReplicaSlot::dial_plain(Lease& lease, const LendWish& wish) {
   Fd fd;
-  if (const FailureCause cause = dial(fd); cause != FailureCause::kNone) return cause;
-  auto& connection =
-      room_.take_in(std::make_unique<ReplicaConnection>(room_, *this, std::move(fd)));
+  if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
+  auto& connection = room_.take_in(
+      std::make_unique<ReplicaConnection>(room_, *this, Transport(std::move(fd)),
+                                          ReplicaConnection::Stage::kConnecting));
+  if (reach_.proxy_header != ProxyVersion::kNone) {
+    Buffer header;
+    put_proxy_header(header, wish);
+    connection.send_preamble(header.view());
+  }
   connection.lend(lease);
-  connection.start_connecting(connect_timeout);
+  connection.start_connecting(wish.connect_timeout);
   return FailureCause::kNone;
 }
 
-FailureCause ReplicaSlot::dial(Fd& fd) {
+FailureCause ReplicaSlot::dial(Lease& lease, const LendWish& wish) {
+  Fd fd;
+  if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
+  connect_timeout_ = wish.connect_timeout;
+  const auto sharing = may_share() ? Dialler::Sharing::kShared : Dialler::Sharing::kPrivate;
+  auto& dialler =
+      room_.take_in(std::make_unique<Dialler>(room_, *this, std::move(fd), sharing));
+  if (reach_.proxy_header != ProxyVersion::kNone) {
+    Buffer header;
+    put_proxy_header(header, wish);
+    dialler.send_first(header.view());
+  }
+  if (sharing == Dialler::Sharing::kShared) shared_dialler_ = &dialler;
+  dialler.join(lease);
+  dialler.start(wish.connect_timeout);
+  return FailureCause::kNone;
+}
+
+void ReplicaSlot::put_proxy_header(Buffer& out, const LendWish& wish) const {
+  append_proxy_header(out, reach_.proxy_header,
+                      wish.client == nullptr ? Address() : *wish.client, address_);
+}
+
+FailureCause ReplicaSlot::begin_dial(Fd& fd) {
   const auto is_own_limit = [](int reason) {
     return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM ||
            reason == EADDRNOTAVAIL;
@@ -54,6 +131,9 @@ FailureCause ReplicaSlot::dial(Fd& fd) {
                                                     : FailureCause::kConnectFailed;
 }
 
+// Keeping
+// --------------------------------------------------------------------------------------------------------
+
 void ReplicaSlot::keep(ReplicaConnection& connection) {
   idle_.push_front(connection);
   ++idle_count_;
@@ -66,15 +146,47 @@ void ReplicaSlot::take_out(ReplicaConnection& connection) noexcept {
   --idle_count_;
 }
 
+void ReplicaSlot::forget(Http2Replica& connection) noexcept {
+  ListNode<Http2Replica, ReplicaSlot>& node = connection;
+  node.unlink();
+}
+
 void ReplicaSlot::on_opened() noexcept {
   ++open_count_;
   publish_open();
 }
 
-void ReplicaSlot::on_closed(ReplicaConnection& connection) noexcept {
-  take_out(connection);
+void ReplicaSlot::on_closed() noexcept {
   --open_count_;
   publish_open();
+}
+
+void ReplicaSlot::on_closed(ReplicaConnection& connection) noexcept {
+  take_out(connection);
+  on_closed();
+}
+
+void ReplicaSlot::on_dialling(Dialler&) noexcept { ++dialling_count_; }
+
+void ReplicaSlot::on_dialled(Dialler& dialler) noexcept {
+  --dialling_count_;
+  if (shared_dialler_ == &dialler) shared_dialler_ = nullptr;
+}
+
+void ReplicaSlot::configure(const PoolTimeoutsModel& timeouts, const ReplicaReach& reach) {
+  idle_timeout_ = timeouts.replica_idle;
+  stall_timeout_ = timeouts.response_body;
+  is_wanted_ = true;
+  const bool is_same = reach.protocol == reach_.protocol &&
+                       reach.proxy_header == reach_.proxy_header &&
+                       (reach.tls == nullptr) == (reach_.tls == nullptr);
+  if (!is_same) {
+    close_idle();
+    spoken_ = ReplicaProtocol::kAuto;
+  }
+  reach_ = reach;
+  if (reach_.tls != nullptr && session_ticket_ == nullptr)
+    session_ticket_ = std::make_shared<TlsSessionTicket>();
 }
 
 void ReplicaSlot::retire() {
@@ -85,6 +197,8 @@ void ReplicaSlot::retire() {
 void ReplicaSlot::close_idle() {
   while (!idle_.is_empty())
     idle_.front()->close_idle();
+  while (Http2Replica* connection = shared_.front())
+    connection->leave();
 }
 
 void ReplicaSlot::set_in_flight(std::uint32_t n) noexcept {

@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ReplicaSlot: one worker's connections to one replica: the idle ones, kept warm, and how many
-// there are. The connection cache is the worker's set of slots (worker_room.h). Which replica is
-// chosen is not decided here.
+// ReplicaSlot: one worker's connections to one replica: the idle ones of HTTP/1, kept warm, the
+// shared ones of HTTP/2, those being dialled, and how many there are. The connection cache is the
+// worker's set of slots (worker_room.h). Which replica is chosen is not decided here.
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "daemon/base/list.h"
 #include "daemon/config/model.h"
+#include "daemon/http/proxy_header.h"
 #include "daemon/module/failure.h"
 #include "daemon/module/replica.h"
+#include "daemon/net/tls_failure.h"
+#include "daemon/proxy/dialler.h"
+#include "daemon/proxy/http2_replica.h"
 #include "daemon/proxy/replica_connection.h"
+#include "daemon/proxy/replica_reach.h"
 
 namespace limpet {
+
+/// What a holder asks for.
+struct LendWish {
+  enum class Freshness : std::uint8_t {
+    kAny,      ///< an idle connection if there is one
+    kChecked,  ///< the same, but the kernel is asked whether the replica has closed it: the request
+               ///< cannot be sent twice
+    kNew,      ///< no connection of HTTP/1 that carried an exchange already
+  };
+  Freshness freshness = Freshness::kAny;
+  Duration connect_timeout{};
+  const Address* client = nullptr;  ///< for a PROXY header; null: limpet's own request
+};
 
 /// One worker's side of one replica.
 /// Owns: nothing but the count; its connections are the room's. Lifetime: until the worker ends;
@@ -23,46 +42,54 @@ class ReplicaSlot {
  public:
   static constexpr std::uint32_t kIdleMax = 1024;  ///< idle connections kept a replica and worker
 
-  ReplicaSlot(WorkerRoom& room, std::shared_ptr<Vitals> vitals, const Address& address)
-      : room_(room), vitals_(std::move(vitals)), address_(address) {}
+  ReplicaSlot(WorkerRoom& room, std::shared_ptr<Vitals> vitals, const Address& address);
   ReplicaSlot(const ReplicaSlot&) = delete;
   ReplicaSlot& operator=(const ReplicaSlot&) = delete;
   ~ReplicaSlot();
 
-  enum class Freshness : std::uint8_t {
-    kAny,      ///< an idle connection if there is one
-    kChecked,  ///< the same, but the kernel is asked whether the replica has closed it: the request
-               ///< cannot be sent twice
-    kNew,
-  };
-  /// Ties a connection to `lease`: an idle one (connected: the request may be sent), or a new one
-  /// (the relay hears on_leased()). Errors: the cause where not even dialling worked (kOwnLimit
-  /// where limpet lacks descriptors or ports); kNone otherwise.
-  [[nodiscard]] FailureCause lend(Lease& lease, Freshness freshness, Duration connect_timeout);
+  /// Ties a stream to `lease`: of an idle or a shared connection (connected: the request may be
+  /// sent), or a place in the dial of a new one (the holder hears on_leased()). Errors: the cause
+  /// where not even dialling worked (kOwnLimit where limpet lacks descriptors or ports); kNone
+  /// otherwise.
+  [[nodiscard]] FailureCause lend(Lease& lease, const LendWish& wish);
+  /// The same for one who had a place in a dial; the holder is told either way.
+  void lend_again(Lease& lease);
 
-  // For connections.
+  // For connections and diallers.
   void keep(ReplicaConnection& connection);
+  void share(Http2Replica& connection) { shared_.push_front(connection); }
+  void forget(Http2Replica& connection) noexcept;
   void on_opened() noexcept;
+  void on_closed() noexcept;
   void on_closed(ReplicaConnection& connection) noexcept;
-  [[nodiscard]] bool has_room() const noexcept { return is_wanted_ && idle_count_ < kIdleMax; }
+  void on_dialling(Dialler& dialler) noexcept;
+  void on_dialled(Dialler& dialler) noexcept;
+  /// What the replica turned out to speak, where the pool leaves it open.
+  void learn(ReplicaProtocol spoken) noexcept { spoken_ = spoken; }
+  [[nodiscard]] bool keeps_connections() const noexcept {
+    return is_wanted_ && idle_count_ < kIdleMax && reach_.proxy_header == ProxyVersion::kNone;
+  }
   [[nodiscard]] Duration idle_timeout() const noexcept { return idle_timeout_; }
   /// How long a replica may take nothing of what it is sent.
   [[nodiscard]] Duration stall_timeout() const noexcept { return stall_timeout_; }
+  [[nodiscard]] const ReplicaReach& reach() const noexcept { return reach_; }
+  /// Its name for TLS: the host part of its address.
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  [[nodiscard]] const std::shared_ptr<TlsSessionTicket>& session_ticket() const noexcept {
+    return session_ticket_;
+  }
+  [[nodiscard]] TlsFailureLog& tls_failures() noexcept { return tls_failures_; }
 
   /// The settings of the present configuration; a replica that is not in it keeps no idle
-  /// connections.
-  void configure(const PoolTimeoutsModel& timeouts) noexcept {
-    idle_timeout_ = timeouts.replica_idle;
-    stall_timeout_ = timeouts.response_body;
-    is_wanted_ = true;
-  }
+  /// connections. Another way to reach it retires the connections of the old one.
+  void configure(const PoolTimeoutsModel& timeouts, const ReplicaReach& reach);
   void mark_unwanted() noexcept { is_wanted_ = false; }
   [[nodiscard]] bool is_wanted() const noexcept { return is_wanted_; }
   /// Closes the idle connections and keeps no more.
   void retire();
   void close_idle();
   [[nodiscard]] bool is_unused() const noexcept {
-    return !is_wanted_ && open_count_ == 0 && in_flight_ == 0;
+    return !is_wanted_ && open_count_ == 0 && dialling_count_ == 0 && in_flight_ == 0;
   }
 
   /// Requests of this worker on the replica.
@@ -72,7 +99,16 @@ class ReplicaSlot {
   [[nodiscard]] const Address& address() const noexcept { return address_; }
 
  private:
-  [[nodiscard]] FailureCause dial(Fd& fd);
+  [[nodiscard]] bool lend_idle(Lease& lease, LendWish::Freshness freshness);
+  [[nodiscard]] bool lend_shared(Lease& lease);
+  [[nodiscard]] FailureCause dial_plain(Lease& lease, const LendWish& wish);
+  [[nodiscard]] FailureCause dial(Lease& lease, const LendWish& wish);
+  [[nodiscard]] FailureCause begin_dial(Fd& fd);
+  void put_proxy_header(Buffer& out, const LendWish& wish) const;
+  [[nodiscard]] bool is_direct() const noexcept {
+    return reach_.tls == nullptr && reach_.protocol != ReplicaProtocol::kHttp2;
+  }
+  [[nodiscard]] bool may_share() const noexcept;
   void take_out(ReplicaConnection& connection) noexcept;
   void set_in_flight(std::uint32_t n) noexcept;
   void publish_open() noexcept;
@@ -80,11 +116,20 @@ class ReplicaSlot {
   WorkerRoom& room_;
   std::shared_ptr<Vitals> vitals_;
   Address address_;
+  std::string host_;
+  ReplicaReach reach_;
   List<ReplicaConnection, ReplicaSlot> idle_;
+  List<Http2Replica, ReplicaSlot> shared_;
+  Dialler* shared_dialler_ = nullptr;  ///< whose connection will be shared
+  std::shared_ptr<TlsSessionTicket> session_ticket_;
+  TlsFailureLog tls_failures_;
   Duration idle_timeout_{};
   Duration stall_timeout_ = kForever;
+  Duration connect_timeout_{};
+  ReplicaProtocol spoken_ = ReplicaProtocol::kAuto;  ///< kAuto: not known yet
   std::uint32_t idle_count_ = 0;
   std::uint32_t open_count_ = 0;
+  std::uint32_t dialling_count_ = 0;
   std::uint32_t in_flight_ = 0;
   bool is_wanted_ = true;
 };

@@ -48,7 +48,7 @@ Generation::Generation(std::shared_ptr<const Snapshot> snapshot, WorkerRoom& roo
     pool->slots.reserve(plan->facts.replicas.size());
     for (const Replica& replica : plan->facts.replicas) {
       ReplicaSlot& slot = room.slot_of(replica);
-      slot.configure(plan->timeouts);
+      slot.configure(plan->timeouts, plan->reach);
       pool->slots.push_back(&slot);
     }
     pool->waiting = &room.waiting_room(plan->facts.name);

@@ -50,6 +50,12 @@ class Generation {
     return pools_;
   }
 
+  /// About once a second, for modules with work that belongs to no exchange.
+  void tick(Instant now) const {
+    for (const auto& pool : pools_)
+      pool->chain.tick(now);
+  }
+
   /// Relays at work in it.
   void count_in() noexcept { ++relays_; }
   void count_out() noexcept { --relays_; }

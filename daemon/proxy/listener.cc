@@ -17,6 +17,21 @@ constexpr int kAcceptsPerTurn = 16;
 constexpr std::chrono::milliseconds kRetryAfter{100};
 }  // namespace
 
+TlsCounters::TlsCounters(MetricSet& metrics, const std::string& listener) {
+  const auto handshakes = [&](const char* result) {
+    return &metrics.counter("limpet_tls_handshakes_total",
+                            {{"listener", listener}, {"result", result}});
+  };
+  full = handshakes("full");
+  resumed = handshakes("resumed");
+  all_failed = handshakes("failed");
+  for (std::size_t i = 0; i < by_cause.size(); ++i) {
+    const std::string cause(word_of(static_cast<TlsFailureCause>(i)));
+    by_cause[i] = &metrics.counter("limpet_tls_handshake_failures_total",
+                                   {{"listener", listener}, {"cause", cause}});
+  }
+}
+
 bool ListenerAtWork::trusts(const Address& peer) const {
   return std::any_of(trusted.begin(), trusted.end(),
                      [&](const Network& network) { return network.contains(peer); });
@@ -55,7 +70,7 @@ bool Listener::accept_one() {
   Address peer;
   Fd fd = accept_connection(fd_.number(), peer);
   if (fd.is_open()) {
-    room_.welcome(std::move(fd), peer, *at_work_);
+    room_.welcome(std::move(fd), peer, *at_work_, bind_);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

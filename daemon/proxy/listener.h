@@ -4,6 +4,8 @@
 // accepts while there is room and stops accepting, instead of accepting and closing, when there is
 // not.
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,18 +16,55 @@
 #include "daemon/event/watch.h"
 #include "daemon/http/forwarded.h"
 #include "daemon/metrics/counter.h"
+#include "daemon/net/tls_failure.h"
+#include "daemon/net/tls_server.h"
 #include "daemon/proxy/snapshot.h"
 
 namespace limpet {
 
 class WorkerRoom;
 
+/// What is counted of a listener's TLS handshakes.
+struct TlsCounters {
+  enum class Kind : std::uint8_t { kFull, kResumed };
+
+  TlsCounters(MetricSet& metrics, const std::string& listener);
+  void done(Kind kind) noexcept { (kind == Kind::kFull ? full : resumed)->add(); }
+  void failed(TlsFailureCause cause) noexcept {
+    all_failed->add();
+    by_cause[static_cast<std::size_t>(cause)]->add();
+  }
+
+  Counter* full;
+  Counter* resumed;
+  Counter* all_failed;
+  std::array<Counter*, kTlsFailureCauses> by_cause{};
+};
+
 /// One listener of the configuration, in one worker; kept by name across reloads.
 struct ListenerAtWork final : AddressPredicate {
   std::string name;
   std::vector<Network> trusted;
-  Gauge* open = nullptr;
-  Counter* opened = nullptr;
+  /// Its connections of one protocol. What is not known yet is open as HTTP/1, and is counted as
+  /// opened when it is known, or gone.
+  struct Counts {
+    Gauge* open = nullptr;
+    Counter* opened = nullptr;
+  };
+  Counts http1;
+  Counts http2;
+  Counter* proxy_errors = nullptr;
+  bool speaks_http2 = true;
+  bool reads_proxy_header = false;
+  bool asks_for_certificate = false;
+  std::shared_ptr<const TlsServerContext> tls;  ///< null: plain
+  Duration handshake_timeout{};
+  std::uint32_t handshakes_max = 0;      ///< at a time, 0: no limit
+  mutable std::uint32_t handshakes = 0;  ///< running
+  std::unique_ptr<TlsCounters> tls_counters;
+  std::shared_ptr<TlsFailureLog> tls_failures;
+
+  [[nodiscard]] bool has_doorway() const noexcept { return tls != nullptr || reads_proxy_header; }
 
   [[nodiscard]] bool trusts(const Address& peer) const;
   [[nodiscard]] bool contains(std::string_view address) const override;

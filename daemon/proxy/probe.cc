@@ -2,25 +2,21 @@
 #include "daemon/proxy/probe.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 #include <utility>
 
-#include <sys/socket.h>
-
+#include "daemon/http/proxy_header.h"
 #include "daemon/net/socket.h"
 
 namespace limpet {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 4096;
+constexpr std::size_t kReadBytes = 16384;
 // A judge that errs must not make a storm.
 constexpr Duration kShortestPause = std::chrono::milliseconds(20);
-
-bool is_same(const ProbeSpec& a, const ProbeSpec& b) noexcept {
-  return a.type == b.type && a.path == b.path && a.host == b.host && a.timeout == b.timeout;
-}
 
 // What of a replica's health others act upon.
 struct Stand {
@@ -43,13 +39,15 @@ Probe::Probe(Loop& loop, MetricSet& metrics, ProbeSubject subject,
       judge_(std::move(judge)),
       on_change_(std::move(on_change)),
       watch_(*this),
-      timer_(*this),
-      codec_(CodecRole::kClient, limits_) {
+      timer_(*this) {
   timer_.arm(loop_.timers(), deadline_after(monotonic_now(), judge_->first_delay()));
 }
 
-void Probe::follow(std::unique_ptr<ProbeJudge> judge) {
-  const bool is_same_probe = is_same(judge->spec(), judge_->spec());
+void Probe::follow(std::unique_ptr<ProbeJudge> judge, const ReplicaReach& reach) {
+  const bool is_same_probe = judge->spec() == judge_->spec() &&
+                             reach.protocol == subject_.reach.protocol &&
+                             (reach.tls == nullptr) == (subject_.reach.tls == nullptr);
+  subject_.reach = reach;
   const bool is_same_rhythm = judge->continues(*judge_);
   judge_ = std::move(judge);
   if (stage_ != Stage::kWaiting && is_same_probe) return;
@@ -75,90 +73,86 @@ void Probe::begin() {
   begun_at_ = monotonic_now();
   stage_ = Stage::kConnecting;
   int reason = 0;
-  fd_ = begin_connect(subject_.address, reason);
-  if (!fd_.is_open()) {
+  transport_ = Transport(begin_connect(subject_.address, reason));
+  if (!transport_.is_open()) {
     const bool is_refused = reason == ECONNREFUSED || reason == ENOENT;  // ENOENT: no such socket
     return finish(is_refused ? ProbeResult::Kind::kRefused : ProbeResult::Kind::kBroken);
   }
   timer_.arm(loop_.timers(), deadline_after(begun_at_, judge_->spec().timeout));
-  watch_.start(loop_, fd_.number(), Watch::Trigger::kEdgeBoth);
+  watch_.start(loop_, transport_.descriptor(), Watch::Trigger::kEdgeBoth);
 }
 
 void Probe::on_ready(Readiness ready) {
   if (stage_ == Stage::kConnecting && (ready.is_writable || ready.is_ending)) return on_connected();
+  if (stage_ == Stage::kHandshake) return shake_hands();
   if (stage_ != Stage::kAsking) return;
-  if (ready.is_writable && !out_.is_empty()) send_rest();
+  if (ready.is_writable) send_rest();
   if (stage_ == Stage::kAsking && (ready.is_readable || ready.is_ending)) read_answer();
 }
 
 void Probe::on_connected() {
-  const int reason = connect_result(fd_.number());
+  const int reason = connect_result(transport_.descriptor());
   if (reason == ECONNREFUSED) return finish(ProbeResult::Kind::kRefused);
   if (reason != 0) return finish(ProbeResult::Kind::kBroken);
   if (judge_->spec().type == ProbeSpec::Type::kTcp) return finish(ProbeResult::Kind::kConnected);
-  ask();
+  append_proxy_header(out_, subject_.reach.proxy_header, Address(), subject_.address);
+  if (subject_.reach.tls == nullptr) return ask();
+  if (!out_.is_empty()) send_rest();
+  if (stage_ != Stage::kConnecting) return;
+  stage_ = Stage::kHandshake;
+  transport_.start_tls(TlsSession::connect(subject_.reach.tls, transport_.descriptor(),
+                                           {subject_.address.print_host(), nullptr}));
+  shake_hands();
+}
+
+void Probe::shake_hands() {
+  switch (transport_.handshake()) {
+    case TlsSession::Progress::kDone:
+      return ask();
+    case TlsSession::Progress::kFailed:
+      return finish(ProbeResult::Kind::kBroken);
+    case TlsSession::Progress::kWantsRead:
+    case TlsSession::Progress::kWantsWrite:
+      return;
+  }
 }
 
 void Probe::ask() {
   stage_ = Stage::kAsking;
   const ProbeSpec& spec = judge_->spec();
-  codec_ = Http1Codec(CodecRole::kClient, limits_);
-  codec_.close_after_this();
-  RequestHead head(arena_);
-  head.method = Method::kGet;
-  head.method_text = "GET";
-  head.target = arena_.copy(spec.path);
+  const bool is_http2 =
+      transport_.is_secure()
+          ? transport_.tls()->alpn() == Alpn::kHttp2
+          : subject_.reach.protocol == ReplicaProtocol::kHttp2 || spec.type == ProbeSpec::Type::kGrpc;
   const std::string own_name =
       subject_.address.is_unix() ? std::string("localhost") : subject_.address.print();
-  head.fields.add(FieldName::kHost, arena_.copy(spec.host.empty() ? own_name : spec.host));
-  head.fields.add(FieldName::kUserAgent, "limpet-probe");
-  head.fields.add(FieldName::kAccept, "*/*");
-  codec_.write_request_head(head, out_);
-  codec_.write_end(nullptr, out_);
+  talk_.ask(spec, is_http2 ? ProbeTalk::Version::kHttp2 : ProbeTalk::Version::kHttp1, own_name,
+            transport_.is_secure() ? "https" : "http", out_);
   send_rest();
   if (stage_ == Stage::kAsking) read_answer();  // the edge may have come with the connection
 }
 
 void Probe::send_rest() {
-  while (!out_.is_empty()) {
+  while (!out_.is_empty() || transport_.has_pending_output()) {
     const std::string_view bytes = out_.view();
-    const ssize_t sent = ::send(fd_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent >= 0) {
-      out_.consume(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      return;
-    } else if (errno != EINTR) {
-      return finish(ProbeResult::Kind::kBroken);
-    }
+    std::array<iovec, 1> piece = {iovec{const_cast<char*>(bytes.data()), bytes.size()}};
+    const Moved moved = bytes.empty() ? transport_.flush_pending() : transport_.write(piece);
+    if (moved.how == Moved::How::kBlocked) return;
+    if (moved.how != Moved::How::kSome) return finish(ProbeResult::Kind::kBroken);
+    if (!bytes.empty()) out_.consume(moved.bytes);
   }
 }
 
-// Reads until the head is there; the body is of no interest. Limits of the codec bound the head.
 void Probe::read_answer() {
+  std::array<char, kReadBytes> bytes;
   while (stage_ == Stage::kAsking) {
-    const ssize_t got = ::recv(fd_.number(), in_.reserve(kReadBytes), kReadBytes, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return finish(ProbeResult::Kind::kBroken);
-    in_.commit(static_cast<std::size_t>(got));
-    events_.clear();
-    const std::size_t used = codec_.feed(in_.view(), *this, events_);
-    for (const StreamEvent& event : events_) {
-      take(event);
-      if (stage_ != Stage::kAsking) return;
-    }
-    in_.consume(used);
+    const Moved moved = transport_.read(bytes);
+    if (moved.how == Moved::How::kBlocked) return;
+    if (moved.how != Moved::How::kSome) return finish(ProbeResult::Kind::kBroken);
+    const auto result = talk_.read({bytes.data(), moved.bytes}, monotonic_now(), out_);
+    if (result) return finish(*result);
+    send_rest();
   }
-}
-
-void Probe::take(const StreamEvent& event) {
-  if (event.kind == StreamEvent::Kind::kFault) return finish(ProbeResult::Kind::kBroken);
-  if (event.kind != StreamEvent::Kind::kResponseHead) return;
-  ProbeResult result;
-  result.kind = ProbeResult::Kind::kAnswered;
-  result.status = event.response->status;
-  result.incarnation = event.response->fields.value(FieldName::kLimpetIncarnation);
-  finish(result);
 }
 
 void Probe::finish(ProbeResult::Kind kind) {
@@ -180,11 +174,10 @@ void Probe::finish(ProbeResult result) {
 
 void Probe::hang_up() noexcept {
   watch_.stop();
-  fd_.reset();
-  in_.clear();
+  transport_.close();
+  transport_ = Transport();
   out_.clear();
-  events_.clear();
-  arena_.reset();
+  talk_.forget();
   stage_ = Stage::kWaiting;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Probe: the probing of one replica: waits, connects, perhaps asks by HTTP, tells the judge, waits
-// as long as the judge says. Neighbours: prober.h owns one for each replica; module/probe.h judges.
+// Probe: the probing of one replica: waits, connects the way requests do, perhaps asks, tells the
+// judge, waits as long as the judge says. Neighbours: prober.h owns one for each replica;
+// probe_talk.h asks; module/probe.h judges.
 
 #include <cstdint>
 #include <functional>
@@ -10,16 +11,16 @@
 #include <string_view>
 
 #include "daemon/base/address.h"
-#include "daemon/base/arena.h"
 #include "daemon/base/buffer.h"
-#include "daemon/base/fd.h"
 #include "daemon/event/loop.h"
 #include "daemon/event/timer.h"
 #include "daemon/event/watch.h"
-#include "daemon/http/http1_codec.h"
 #include "daemon/metrics/counter.h"
 #include "daemon/module/probe.h"
 #include "daemon/module/replica.h"
+#include "daemon/net/transport.h"
+#include "daemon/proxy/probe_talk.h"
+#include "daemon/proxy/replica_reach.h"
 
 namespace limpet {
 
@@ -29,40 +30,40 @@ struct ProbeSubject {
   std::string replica;
   Address address;
   std::shared_ptr<Vitals> vitals;
+  ReplicaReach reach;
 };
 
 /// The probing of one replica, for as long as it is configured.
 ///
-///   kWaiting --timer--> kConnecting --connected, HTTP--> kAsking
-///      ^                     |                              |
-///      +------- judged <-----+------------------------------+
+///   kWaiting --timer--> kConnecting --> kHandshake (TLS) --> kAsking (HTTP, gRPC)
+///      ^                     |               |                  |
+///      +------- judged <-----+---------------+------------------+
 ///
 /// Thread: main. Lifetime: buried, never destroyed, while a callback of it may run.
-class Probe final : public Mortal, private Watch::Owner, private Timer::Owner, private HeadHome {
+class Probe final : public Mortal, private Watch::Owner, private Timer::Owner {
  public:
   Probe(Loop& loop, MetricSet& metrics, ProbeSubject subject, std::unique_ptr<ProbeJudge> judge,
         std::function<void()> on_change);
 
   /// Goes on under the judge of a new configuration. What is under way is finished where the new
   /// judge asks for the same probe.
-  void follow(std::unique_ptr<ProbeJudge> judge);
+  void follow(std::unique_ptr<ProbeJudge> judge, const ReplicaReach& reach);
   /// Stops for good; to be called before it is buried.
   void stop() noexcept;
   [[nodiscard]] const ProbeSubject& subject() const noexcept { return subject_; }
 
  private:
-  enum class Stage : std::uint8_t { kWaiting, kConnecting, kAsking };
+  enum class Stage : std::uint8_t { kWaiting, kConnecting, kHandshake, kAsking };
 
   void on_ready(Readiness ready) override;
   void on_timer(Timer& timer) override;
-  Arena& arena_for(std::uint32_t) override { return arena_; }
 
   void begin();
   void on_connected();
+  void shake_hands();
   void ask();
   void send_rest();
   void read_answer();
-  void take(const StreamEvent& event);
   void finish(ProbeResult result);
   void finish(ProbeResult::Kind kind);
   void hang_up() noexcept;
@@ -75,15 +76,11 @@ class Probe final : public Mortal, private Watch::Owner, private Timer::Owner, p
   std::function<void()> on_change_;
   Stage stage_ = Stage::kWaiting;
   Instant begun_at_{};
-  Fd fd_;
+  Transport transport_;
   Watch watch_;
   Timer timer_;
-  CodecLimits limits_;
-  Http1Codec codec_;
-  Arena arena_;
-  Buffer in_;
+  ProbeTalk talk_;
   Buffer out_;
-  StreamEvents events_;
 };
 
 }  // namespace limpet

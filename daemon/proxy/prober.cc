@@ -36,13 +36,14 @@ void Prober::adopt(const std::shared_ptr<const Snapshot>& snapshot) {
                                 known.mapped()->subject().vitals == replica.vitals;
       if (is_same_life) {
         place = std::move(known.mapped());
-        place->follow(std::move(judge));
+        place->follow(std::move(judge), pool->reach);
         continue;
       }
       if (known) probes_.insert(std::move(known));  // to be buried below
       place = std::make_unique<Probe>(
           loop_, metrics_,
-          ProbeSubject{pool->facts.name, replica.id, replica.address, replica.vitals},
+          ProbeSubject{pool->facts.name, replica.id, replica.address, replica.vitals,
+                       pool->reach},
           std::move(judge), [this] {
             if (told_) told_();
           });

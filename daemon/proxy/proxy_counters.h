@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "daemon/http/http2_floods.h"
 #include "daemon/http/stream_event.h"
 #include "daemon/metrics/counter.h"
 
@@ -29,9 +30,22 @@ struct ProxyCounters {
   Counter* limit_descriptors;
   Counter* limit_queue;
   Counter* limit_body;
+  Counter* limit_handshakes;
   Counter* redials;  ///< requests sent again because a kept connection was stale
+  /// What HTTP/2 peers did too often.
+  void count(const Http2FloodReport& report, FloodMode mode) noexcept;
+  /// The numbers of one side's HTTP/2.
+  struct Http2Side {
+    Gauge* streams;
+    Counter* goaways_sent;
+    Counter* goaways_received;
+  };
+  Http2Side http2_clients{};
+  Http2Side http2_replicas{};
+
   static constexpr std::size_t kFaults = 16;
   std::array<Counter*, kFaults> bad_requests{};
+  std::array<std::array<Counter*, 2>, kHttp2Floods> floods{};  ///< by budget and mode
 };
 
 }  // namespace limpet

@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/proxy/relay.h"
 
+#include <array>
+#include <cstring>
+
 #include "daemon/http/forwarded.h"
+#include "daemon/http/websocket.h"
 #include "daemon/proxy/answers.h"
-#include "daemon/proxy/client_connection.h"
+#include "daemon/proxy/client_stream.h"
 #include "daemon/proxy/connection_cache.h"
 #include "daemon/proxy/generation.h"
-#include "daemon/proxy/replica_connection.h"
+#include "daemon/proxy/replica_stream.h"
 #include "daemon/proxy/worker_room.h"
 
 namespace limpet {
 
-Relay::Relay(WorkerRoom& room, ClientConnection& client, Arena& arena, RequestHead& head)
+namespace {
+
+// Whose connection a PROXY header names: the client as the listener knows it.
+Address client_endpoint(const ClientFacts& client) {
+  auto parsed = Address::parse_ip(client.address);
+  if (!parsed) return {};
+  return parsed->with_port(client.port);
+}
+
+}  // namespace
+
+Relay::Relay(WorkerRoom& room, ClientStream& client, Arena& arena, RequestHead& head)
     : room_(room),
       client_(client),
       generation_(room.generation()),
@@ -20,6 +35,7 @@ Relay::Relay(WorkerRoom& room, ClientConnection& client, Arena& arena, RequestHe
       timer_(*this) {
   generation_.count_in();
   exchange_.times.started = room.loop().now();
+  exchange_.door = this;
   exchange_.client_address = exchange_.client.address;
   is_request_ended_ = head.body.kind == BodyLength::Kind::kNone;
 }
@@ -40,7 +56,28 @@ void Relay::begin() {
     answer_locally();
     return;
   }
-  choose_replica();
+  if (exchange_.body_wanted_bytes > 0) {
+    read_body_first();
+  } else {
+    go_on(Next::kSelect);
+  }
+}
+
+// A module wants to see what the request says before it is given to anybody.
+void Relay::read_body_first() {
+  // A client that waits for "continue" is told so by the replica, which then gets the body first.
+  if (is_request_ended_ || exchange_.request.expects_continue) {
+    exchange_.is_request_body_whole = is_request_ended_;
+    go_on(Next::kSelect);
+    return;
+  }
+  state_ = State::kReading;
+}
+
+void Relay::on_body_seen() {
+  exchange_.request_body = held_body_.view();
+  exchange_.is_request_body_whole = keeps_body_ = is_request_ended_;
+  go_on(Next::kSelect);
 }
 
 void Relay::route() {
@@ -74,6 +111,8 @@ void Relay::route() {
 
 void Relay::prepare_request() {
   const ClientFacts& client = exchange_.client;
+  if (exchange_.request.scheme.empty())
+    exchange_.request.scheme = client.is_secure ? "https" : "http";
   if (client.is_trusted) {
     exchange_.client_address =
         true_client(exchange_.request.fields, client.address, room_.trust_of(client.listener));
@@ -106,7 +145,8 @@ void Relay::choose_replica() {
   state_ = State::kSelecting;
   switch (choice.kind) {
     case Choice::Kind::kChosen:
-      reach_replica(*choice.replica);
+      exchange_.replica = choice.replica;
+      go_on(Next::kReach);
       return;
     case Choice::Kind::kAnswer:
       answer_locally();
@@ -121,10 +161,9 @@ void Relay::choose_replica() {
 // 3. The replica is reached: over a kept connection, or a new one.
 // --------------------------------------------
 
-void Relay::reach_replica(const Replica& chosen) {
-  exchange_.replica = &chosen;
+void Relay::reach_replica() {
   exchange_.times.selected = room_.loop().now();
-  exchange_.attempts[exchange_.attempts_count++] = {&chosen, FailureCause::kNone, {}};
+  exchange_.attempts[exchange_.attempts_count++] = {exchange_.replica, FailureCause::kNone, {}};
   has_redialled_ = false;
   dial(Dial::kFirst);
 }
@@ -135,10 +174,17 @@ void Relay::dial(Dial which) {
   state_ = State::kConnecting;
   // What could not be sent a second time is worth a look at the connection before.
   const bool is_repeatable = is_request_ended_ && is_idempotent(exchange_.request.method);
-  const ReplicaSlot::Freshness freshness = which == Dial::kAgain ? ReplicaSlot::Freshness::kNew
-                                           : is_repeatable       ? ReplicaSlot::Freshness::kAny
-                                                                 : ReplicaSlot::Freshness::kChecked;
-  const FailureCause cause = slot_->lend(lease_, freshness, pool_->plan->timeouts.connect);
+  LendWish wish;
+  wish.freshness = which == Dial::kAgain ? LendWish::Freshness::kNew
+                   : is_repeatable       ? LendWish::Freshness::kAny
+                                         : LendWish::Freshness::kChecked;
+  wish.connect_timeout = pool_->plan->timeouts.connect;
+  Address client;
+  if (slot_->reach().proxy_header != ProxyVersion::kNone) {
+    client = client_endpoint(exchange_.client);
+    wish.client = &client;
+  }
+  const FailureCause cause = slot_->lend(lease_, wish);
   if (cause != FailureCause::kNone) {
     on_attempt_failed(cause);
     return;
@@ -173,6 +219,7 @@ void Relay::send_request() {
     request.authority = exchange_.replica->address_text;
     request.fields.set(FieldName::kHost, request.authority);
   }
+  if (!request.upgrade.empty()) prepare_upgrade();
   state_ = State::kAwaitingHead;
   exchange_.times.sent = room_.loop().now();
   is_request_end_sent_ = false;
@@ -183,11 +230,40 @@ void Relay::send_request() {
   client_.resume_reading();
 }
 
+// A WebSocket that came over HTTP/2 has no key (RFC 8441 section 5); a replica in HTTP/1 wants one.
+void Relay::prepare_upgrade() {
+  RequestHead& request = exchange_.request;
+  if (request.upgrade != "websocket" || request.fields.find(FieldName::kSecWebsocketKey) != nullptr)
+    return;
+  std::array<std::uint8_t, 16> random{};
+  for (std::size_t i = 0; i < random.size(); i += 8) {
+    const std::uint64_t word = room_.services().random.next();
+    std::memcpy(&random[i], &word, 8);
+  }
+  const WebSocketKey key = make_websocket_key(random);
+  request.fields.add(FieldName::kSecWebsocketKey, exchange_.arena.copy(as_text(key)));
+}
+
+// The answer to a WebSocket's handshake proves that the replica understood it (RFC 6455 section
+// 4.2.2); one that came over HTTP/2 proves it by its status, and a client in HTTP/1 wants the proof.
+bool Relay::fits_upgrade(ResponseHead& head) {
+  const std::string_view key = exchange_.request.fields.value(FieldName::kSecWebsocketKey);
+  if (exchange_.request.upgrade != "websocket" || !is_websocket_key(key)) return true;
+  const Field* accept = head.fields.find(FieldName::kSecWebsocketAccept);
+  if (accept != nullptr) return is_accept_for(accept->value(), key);
+  if (head.version != HttpVersion::kHttp2) return false;
+  head.fields.add(FieldName::kSecWebsocketAccept, exchange_.arena.copy(as_text(accept_for(key))));
+  return true;
+}
+
 void Relay::send_held_body() {
-  if (!held_body_.is_empty()) {
+  if (keeps_body_) {
+    if (!held_body_.is_empty()) replica()->send_body(held_body_.view());
+  } else if (!held_body_.is_empty()) {
     has_sent_body_ = true;
     replica()->send_body(held_body_.view());
     held_body_.clear();
+    exchange_.request_body = {};
   }
   if (is_request_ended_ && !is_request_end_sent_) {
     is_request_end_sent_ = true;
@@ -203,10 +279,13 @@ void Relay::on_request_body(std::string_view bytes) {
     on_request_fault(413, "the request body is larger than this site takes");
     return;
   }
-  if (state_ != State::kAwaitingHead && state_ != State::kResponding && state_ != State::kTunnel) {
+  if (replica() == nullptr || !replica()->is_connected() || state_ < State::kAwaitingHead) {
     if (state_ != State::kOver) held_body_.append(bytes);
+    if (!exchange_.request_body.empty()) exchange_.request_body = held_body_.view();
     if (state_ == State::kCollecting) {
       if (!must_collect_body()) answer_locally();
+    } else if (state_ == State::kReading) {
+      if (held_body_.size() >= exchange_.body_wanted_bytes) on_body_seen();
     } else if (held_body_.size() >= room_.buffer_bytes_max()) {
       client_.pause_reading();
     }
@@ -232,8 +311,10 @@ void Relay::on_request_end() {
     }
     return;
   }
-  if (state_ == State::kCollecting) answer_locally();
-  if (state_ == State::kAwaitingHead || state_ == State::kResponding) send_held_body();
+  if (state_ == State::kCollecting) return answer_locally();
+  if (state_ == State::kReading) return on_body_seen();
+  if (state_ == State::kAwaitingHead || state_ == State::kResponding || state_ == State::kJudging)
+    send_held_body();
 }
 
 void Relay::flush_replica() {
@@ -254,6 +335,10 @@ void Relay::on_informational(ResponseHead& head) {
 }
 
 void Relay::on_response_head(ResponseHead& head) {
+  if (head.body.kind == BodyLength::Kind::kTunnel && !fits_upgrade(head)) {
+    on_attempt_failed(FailureCause::kBadResponse);
+    return;
+  }
   exchange_.times.first_byte = room_.loop().now();
   if (pool_->retries_status(head.status) &&
       repeat_of(FailureCause::kStatus) != Repeat::kForbidden) {
@@ -267,6 +352,12 @@ void Relay::on_response_head(ResponseHead& head) {
       return;
     }
   }
+  if (exchange_.answer_judge != nullptr && holds_answer(head)) return;
+  if (is_continuing_) return continue_response(head);
+  begin_response(head);
+}
+
+void Relay::begin_response(ResponseHead& head) {
   exchange_.response = &head;
   exchange_.status = head.status;
   add_response_fields(head, room_.http_date_line());
@@ -288,6 +379,7 @@ void Relay::on_response_head(ResponseHead& head) {
     return;
   }
   state_ = State::kResponding;
+  if (exchange_.keep_alive_every != kForever) start_keep_alive();
   expect_more(head.body.kind);
   // The client left while the replica was thinking, and events will not bring it back.
   if (client_.has_ended_reading() && is_event_stream(head)) client_.cut(Ending::kClientGone);
@@ -305,7 +397,18 @@ void Relay::expect_more(BodyLength::Kind kind) {
 }
 
 void Relay::on_response_body(std::string_view bytes) {
+  if (judged_ != nullptr) {
+    held_answer_.append(bytes);
+    if (state_ == State::kJudging) judge();
+    return;
+  }
   if (state_ == State::kOver || !client_.carries_body()) return;
+  if (exchange_.response_hook != nullptr) {
+    scratch_.clear();
+    bytes = exchange_.response_hook->on_body(bytes, scratch_);
+    last_said_ = room_.loop().now();
+    if (bytes.empty()) return;
+  }
   exchange_.response_body_bytes += bytes.size();
   client_.send_body(bytes);
   if (client_.queued_bytes() > room_.buffer_bytes_max()) replica()->pause_reading();
@@ -336,6 +439,16 @@ void Relay::on_response_end() {
     replica()->expect_within(room_.timeouts().client_stall, FailureCause::kBodyTimeout,
                              *room_.counters().timeout_client_stall);
     return;
+  }
+  if (judged_ != nullptr) {
+    is_answer_whole_ = true;
+    if (state_ == State::kJudging) judge();
+    return;
+  }
+  if (exchange_.response_hook != nullptr) {
+    scratch_.clear();
+    const std::string_view last = exchange_.response_hook->on_end(scratch_);
+    if (!last.empty()) client_.send_body(last);
   }
   client_.send_end(response_trailers_);
   finish(Ending::kComplete);

@@ -17,7 +17,7 @@
 
 namespace limpet {
 
-class ClientConnection;
+class ClientStream;
 class Generation;
 struct PoolAtWork;
 class ReplicaSlot;
@@ -25,22 +25,29 @@ class WorkerRoom;
 
 /// Carries one exchange.
 ///
-///   kNew ──► kSelecting ◄──► kWaiting (for room on a replica)
-///                │  ▲
-///                ▼  │ failure that may be repeated
-///          kConnecting ──► kAwaitingHead ──► kResponding ──► kOver
-///                                   └──101──► kTunnel ────────┘
-///   Every state leads to kOver by limpet's own answer (by way of kCollecting, where that answer
-///   repeats something of the request's body), or by the loss of one side.
+///   kNew ──► kReading (the body, where a module wants to see it first)
+///     │         │
+///     ▼         ▼
+///   kSelecting ◄──► kWaiting (for room on a replica)
+///     │  ▲
+///     ▼  │ failure that may be repeated
+///   kConnecting ──► kAwaitingHead ──► (kJudging) ──► kResponding ──► kOver
+///                            └──101──► kTunnel ────────────────────────┘
+///   kPrelude may stand before kSelecting, kConnecting and behind kJudging. Every state leads to
+///   kOver by limpet's own answer (by way of kCollecting, where that answer repeats something of the
+///   request's body), or by the loss of one side.
 ///
-/// Lives in its exchange's arena. Borrows: the client's connection, which owns it. Thread: its
-/// worker.
-class Relay final : public ListNode<Relay>, private Timer::Owner {
+/// Lives in its exchange's arena. Borrows: the client's stream, which owns it. Thread: its worker.
+class Relay final : public ListNode<Relay>,
+                    private Timer::Owner,
+                    private LeaseHolder,
+                    private Prelude::Host,
+                    private StreamDoor {
  public:
-  Relay(WorkerRoom& room, ClientConnection& client, Arena& arena, RequestHead& head);
+  Relay(WorkerRoom& room, ClientStream& client, Arena& arena, RequestHead& head);
   ~Relay();
 
-  // -- from the client's connection
+  // -- from the client's stream
   // ------------------------------------------------------------------------
   void begin();
   /// Answers what never became a request.
@@ -60,18 +67,6 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   void on_client_drained();
   void flush_replica();
 
-  // -- from the replica's connection
-  // -----------------------------------------------------------------------
-  void on_leased();
-  void on_informational(ResponseHead& head);
-  void on_response_head(ResponseHead& head);
-  void on_response_body(std::string_view bytes);
-  void on_response_trailers(HeaderList& trailers);
-  void on_response_end();
-  void on_attempt_failed(FailureCause cause);
-  void on_replica_drained();
-  void flush_client();
-
   // -- from the waiting room
   // -------------------------------------------------------------------------------
   /// There may be room now.
@@ -79,33 +74,72 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   /// The replica waited for; null = any.
   [[nodiscard]] const Replica* awaited() const noexcept { return awaited_; }
 
-  [[nodiscard]] Arena& arena() const noexcept { return exchange_.arena; }
+  [[nodiscard]] Arena& memory() const noexcept { return exchange_.arena; }
   [[nodiscard]] const Exchange& exchange() const noexcept { return exchange_; }
 
  private:
   enum class State : std::uint8_t {
     kNew,
+    kReading,
+    kPrelude,
     kSelecting,
     kWaiting,
     kCollecting,
     kConnecting,
     kAwaitingHead,
+    kJudging,
     kResponding,
     kTunnel,
     kOver
   };
 
+  // From the replica's stream.
+  void on_leased() override;
+  void on_informational(ResponseHead& head) override;
+  void on_response_head(ResponseHead& head) override;
+  void on_response_body(std::string_view bytes) override;
+  void on_response_trailers(HeaderList& trailers) override;
+  void on_response_end() override;
+  void on_attempt_failed(FailureCause cause) override;
+  void on_replica_drained() override;
+  void flush_client() override;
+  [[nodiscard]] Arena& arena() const noexcept override { return exchange_.arena; }
+
   // relay.cc, in order of time
   void route();
   void prepare_request();
+  void read_body_first();
+  void on_body_seen();
   void choose_replica();
-  void reach_replica(const Replica& replica);
+  void reach_replica();
   enum class Dial : std::uint8_t { kFirst, kAgain };
   void dial(Dial which);
   void hold_client();
   void send_request();
   void send_held_body();
+  void prepare_upgrade();
+  [[nodiscard]] bool fits_upgrade(ResponseHead& head);
+  void begin_response(ResponseHead& head);
   void expect_more(BodyLength::Kind kind);
+
+  // relay_hooks.cc
+  /// Where an exchange goes on after a prelude.
+  enum class Next : std::uint8_t { kSelect, kReach, kJudge };
+  void go_on(Next next);
+  void step(Next next);
+  void on_prelude_over(Prelude::Result result) override;
+  void follow(Prelude::Result result);
+  [[nodiscard]] bool holds_answer(ResponseHead& head);
+  void judge();
+  void follow(AnswerJudge::Verdict verdict);
+  void try_again();
+  [[nodiscard]] bool mend(const Failure& failure);
+  void continue_response(ResponseHead& head);
+  void start_keep_alive();
+  void keep_alive();
+  bool put(std::string_view bytes) override;
+  void end() override;
+  void lose_replica() override;
 
   // relay_failure.cc
   void wait(const Choice& choice);
@@ -120,10 +154,10 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   [[nodiscard]] Repeat repeat_of(FailureCause cause) const;
   void finish(Ending ending);
 
-  [[nodiscard]] ReplicaConnection* replica() const noexcept { return lease_.connection(); }
+  [[nodiscard]] ReplicaStream* replica() const noexcept { return lease_.stream(); }
 
   WorkerRoom& room_;
-  ClientConnection& client_;
+  ClientStream& client_;
   Generation& generation_;
   Exchange exchange_;
   PoolAtWork* pool_ = nullptr;
@@ -132,13 +166,22 @@ class Relay final : public ListNode<Relay>, private Timer::Owner {
   HeaderList* request_trailers_ = nullptr;
   HeaderList* response_trailers_ = nullptr;
   Lease lease_;
-  Timer timer_;       ///< of waiting
-  Buffer held_body_;  ///< body that arrived before the replica was reached
+  Timer timer_;         ///< of waiting, and of a response's keep-alive
+  Buffer held_body_;    ///< body that arrived before the replica was reached, or is kept
+  Buffer held_answer_;  ///< of a body that is judged
+  Buffer scratch_;      ///< what a response's hook made
+  Prelude* prelude_ = nullptr;
+  ResponseHead* judged_ = nullptr;
+  Instant last_said_ = kNever;  ///< of a response that is kept alive
   Instant waiting_since_ = kNever;
   State state_ = State::kNew;
   bool is_request_ended_ = false;  ///< the request has arrived whole
   bool is_request_end_sent_ = false;
   bool has_sent_body_ = false;  ///< body bytes are gone: no other replica can be given them
+  bool keeps_body_ = false;     ///< the request's whole body stays in held_body_
+  bool is_answer_whole_ = false;
+  bool is_continuing_ = false;  ///< the response began on another replica
+  Next after_prelude_ = Next::kSelect;
   bool was_reused_ =
       false;  ///< the connection had carried an exchange before: it may have been stale
   bool has_redialled_ = false;

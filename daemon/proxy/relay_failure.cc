@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "daemon/proxy/answers.h"
-#include "daemon/proxy/client_connection.h"
+#include "daemon/proxy/client_stream.h"
 #include "daemon/proxy/connection_cache.h"
 #include "daemon/proxy/generation.h"
 #include "daemon/proxy/relay.h"
-#include "daemon/proxy/replica_connection.h"
+#include "daemon/proxy/replica_stream.h"
 #include "daemon/proxy/worker_room.h"
 
 namespace limpet {
@@ -59,6 +59,7 @@ void Relay::on_turn_in_queue() {
 
 void Relay::on_timer(Timer&) {
   WorkerRoom& room = room_;
+  if (state_ == State::kResponding) keep_alive();
   if (state_ == State::kWaiting) {
     exchange_.is_waiting_over = true;
     exchange_.waited_for = awaited_;
@@ -106,6 +107,9 @@ bool Relay::may_redial(FailureCause cause) const {
 void Relay::on_attempt_failed(FailureCause cause) {
   let_go_of_replica();
   if (state_ == State::kOver) return;
+  if (prelude_ != nullptr) std::exchange(prelude_, nullptr)->cancel();
+  judged_ = nullptr;
+  held_answer_.clear();
   Attempt& attempt = exchange_.attempts[exchange_.attempts_count - 1U];
   if (!is_client_started_ && may_redial(cause)) {
     has_redialled_ = true;
@@ -122,8 +126,13 @@ void Relay::on_attempt_failed(FailureCause cause) {
   const bool is_slow = cause == FailureCause::kHeadTimeout || cause == FailureCause::kBodyTimeout ||
                        cause == FailureCause::kConnectTimeout;
   if (is_client_started_) {
+    if (mend(failure)) return;
     fail_response(is_slow ? Ending::kReplicaSlow : Ending::kReplicaFailed);
     return;
+  }
+  if (exchange_.answer_judge != nullptr) {
+    const auto judged = exchange_.answer_judge->judge_failure(exchange_, failure);
+    if (judged != AnswerJudge::Verdict::kPass) return follow(judged);
   }
   const bool may_repeat =
       failure.repeat != Repeat::kForbidden && exchange_.attempts_count < pool_->attempts_max();
@@ -253,6 +262,8 @@ void Relay::finish(Ending ending) {
     pool_->waiting->leave(*this);
     timer_.disarm();
   }
+  if (prelude_ != nullptr) std::exchange(prelude_, nullptr)->cancel();
+  timer_.disarm();
   await(nullptr);
   state_ = State::kOver;
   exchange_.ending = ending;

@@ -7,20 +7,23 @@
 
 #include "daemon/net/socket.h"
 #include "daemon/proxy/connection_cache.h"
-#include "daemon/proxy/relay.h"
 #include "daemon/proxy/worker_room.h"
 
 namespace limpet {
 
-ReplicaConnection::ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Fd fd)
-    : Connection(room, Transport(std::move(fd)),
-                 Http1Codec(CodecRole::kClient, room.codec_limits())),
-      slot_(slot) {
+ReplicaConnection::ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Transport transport,
+                                     Stage stage)
+    : Connection(room, std::move(transport), Http1Codec(CodecRole::kClient, room.codec_limits())),
+      slot_(slot),
+      state_(stage == Stage::kConnecting ? State::kConnecting : State::kLeased) {
   slot_.on_opened();
 }
 
-ReplicaConnection::~ReplicaConnection() {
-  if (lease_ != nullptr) lease_->cut();
+ReplicaConnection::~ReplicaConnection() = default;
+
+void ReplicaConnection::start() {
+  watch();
+  is_readable_ = true;  // TLS may have read more than the handshake
 }
 
 void ReplicaConnection::start_connecting(Duration timeout) {
@@ -47,13 +50,14 @@ void ReplicaConnection::send_head(const RequestHead& head) {
 }
 
 void ReplicaConnection::enter_tunnel() {
+  is_tunnel_ = true;
   http1().enter_tunnel();
   if (!in_.is_empty()) room_.loop().run_soon(*this);
 }
 
 void ReplicaConnection::end_writing() {
   flush();
-  if (out_.is_empty()) {
+  if (is_all_written()) {
     transport_.end_writing();
   } else {
     ends_after_flush_ = true;
@@ -79,23 +83,23 @@ void ReplicaConnection::on_events(StreamEvents& events) {
       close();
       return;
     }
-    Relay& relay = lease_->holder();
+    LeaseHolder& holder = lease_->holder();
     switch (event.kind) {
       case StreamEvent::Kind::kInformational:
-        relay.on_informational(*event.response);
+        holder.on_informational(*event.response);
         break;
       case StreamEvent::Kind::kResponseHead:
         has_answered_ = true;
-        relay.on_response_head(*event.response);
+        holder.on_response_head(*event.response);
         break;
       case StreamEvent::Kind::kBody:
-        relay.on_response_body(event.bytes);
+        holder.on_response_body(event.bytes);
         break;
       case StreamEvent::Kind::kTrailers:
-        relay.on_response_trailers(*event.trailers);
+        holder.on_response_trailers(*event.trailers);
         break;
       case StreamEvent::Kind::kEnd:
-        relay.on_response_end();
+        holder.on_response_end();
         break;
       case StreamEvent::Kind::kFault:
         has_answered_ = true;
@@ -103,7 +107,9 @@ void ReplicaConnection::on_events(StreamEvents& events) {
                                               : FailureCause::kBadResponse);
         return;
       case StreamEvent::Kind::kRequestHead:
+      case StreamEvent::Kind::kDrained:
       case StreamEvent::Kind::kGoaway:
+      case StreamEvent::Kind::kConcluded:
         break;
     }
   }
@@ -118,8 +124,11 @@ void ReplicaConnection::on_end_of_bytes() {
   StreamEvents& events = room_.borrow_events();
   http1().on_end_of_bytes(events);
   const bool says_something = !events.empty();
-  if (says_something) on_events(events);
+  // Without its announcement, the end of TLS may be an attacker's (RFC 9112 section 9.8).
+  const bool is_cut_off = transport_.ended_without_close_notify() && !is_tunnel_;
+  if (says_something && !is_cut_off) on_events(events);
   room_.return_events(events);
+  if (says_something && is_cut_off) return fail(FailureCause::kTruncated);
   // The end of a tunnel's or a close-delimited body's bytes is an event; without one the replica
   // left before it answered.
   if (!says_something && !is_closed() && lease_ != nullptr) fail(FailureCause::kReset);
@@ -183,9 +192,9 @@ void ReplicaConnection::finish(bool is_request_complete) {
   // Bytes behind the response belong to nobody: such a connection is not trusted with another
   // request (RFC 9112 section 9.3).
   const bool can_carry_more = is_request_complete && http1().keeps_alive() &&
-                              http1().has_read_message() && in_.is_empty() && out_.is_empty() &&
+                              http1().has_read_message() && in_.is_empty() && is_all_written() &&
                               !has_ended_ && !is_ending_ && !is_broken_ && !is_write_dead_;
-  if (!can_carry_more || !slot_.has_room()) {
+  if (!can_carry_more || !slot_.keeps_connections()) {
     close();
     return;
   }
@@ -215,6 +224,7 @@ void ReplicaConnection::fail(FailureCause cause) {
 void ReplicaConnection::close() {
   if (is_closed()) return;
   slot_.on_closed(*this);
+  ReplicaSide::unlink();
   close_now();
 }
 

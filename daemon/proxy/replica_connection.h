@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ReplicaConnection: the replica's side: dialled for a relay, leased to it, kept for the next one.
-// It tells its relay what the replica says and how it fails; what follows from that is the relay's
-// business.
+// ReplicaConnection: the replica's side in HTTP/1: dialled for a holder, leased to it, kept for the
+// next one. It tells its holder what the replica says and how it fails; what follows from that is
+// the holder's business. Neighbours: http2_replica.h is the other version; dialler.h comes before
+// both where there is TLS.
 
 #include <cstdint>
 
 #include "daemon/metrics/counter.h"
 #include "daemon/module/failure.h"
 #include "daemon/proxy/connection.h"
-#include "daemon/proxy/lease.h"
+#include "daemon/proxy/replica_side.h"
+#include "daemon/proxy/replica_stream.h"
 
 namespace limpet {
 
@@ -22,39 +24,40 @@ class ReplicaSlot;
 ///        │             │                                     │
 ///        └─────────────┴──── failure, cancel, idle too long ─┴──► closed
 class ReplicaConnection final : public Connection,
+                                public ReplicaSide,
+                                public ReplicaStream,
                                 public ListNode<ReplicaConnection, ReplicaSlot>,
                                 private HeadHome {
  public:
-  ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Fd fd);
+  /// How far the transport has come.
+  enum class Stage : std::uint8_t { kConnecting, kConnected };
+  ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Transport transport, Stage stage);
   ~ReplicaConnection() override;
 
-  /// Ties an idle or a new connection to a relay's lease.
-  void lend(Lease& lease) noexcept { lease.tie(*this, lease_); }
-  /// Waits for the socket to connect, at most `timeout`; the relay is told.
+  /// Waits for the socket to connect, at most `timeout`; the holder is told.
   void start_connecting(Duration timeout);
-  [[nodiscard]] bool is_connected() const noexcept { return state_ != State::kConnecting; }
-  /// Whether it has carried an exchange before: it may be stale.
-  [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
+  /// Begins to read: the transport was connected by a dialler.
+  void start();
+  /// Sends `bytes` before the first request (a PROXY header).
+  void send_preamble(std::string_view bytes) { out_.append(bytes); }
 
-  // -- for the relay
-  // ---------------------------------------------------------------------------------------
-
-  void send_head(const RequestHead& head);
-  void send_body(std::string_view bytes) { queue_body(bytes); }
-  void send_end(const HeaderList* trailers) { http1().write_end(trailers, out_); }
-  void enter_tunnel();
-  /// Ends our half after everything queued.
-  void end_writing();
-  /// The time within which the replica must say the next thing; its passing is counted in
-  /// `counter`.
-  void expect_within(Duration timeout, FailureCause otherwise, Counter& counter);
-  /// The exchange is over. Keeps the connection for another one if it can carry one, else closes
-  /// it.
-  void finish(bool is_request_complete);
-  /// The exchange is abandoned: closes.
-  void cancel();
-  /// Nothing of a response has arrived on this connection for the present request.
-  [[nodiscard]] bool is_untouched() const noexcept { return !has_answered_; }
+  [[nodiscard]] bool is_connected() const noexcept override {
+    return state_ != State::kConnecting;
+  }
+  [[nodiscard]] bool is_reused() const noexcept override { return is_reused_; }
+  void send_head(const RequestHead& head) override;
+  void send_body(std::string_view bytes) override { queue_body(bytes); }
+  void send_end(const HeaderList* trailers) override { http1().write_end(trailers, out_); }
+  void enter_tunnel() override;
+  void end_writing() override;
+  void expect_within(Duration timeout, FailureCause otherwise, Counter& counter) override;
+  void finish(bool is_request_complete) override;
+  void cancel() override;
+  void flush() override { write_out(); }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept override { return out_.size(); }
+  void pause_reading() override { pause(); }
+  void resume_reading() override { resume(); }
+  void drop() override { cancel(); }
 
   /// Nothing has arrived since the last exchange, not even an end.
   [[nodiscard]] bool is_quiet() const noexcept {
@@ -88,13 +91,13 @@ class ReplicaConnection final : public Connection,
   void close();
 
   ReplicaSlot& slot_;
-  Lease* lease_ = nullptr;
   Duration silence_allowed_ = kForever;
   FailureCause silence_means_ = FailureCause::kHeadTimeout;
   Counter* silence_counter_ = nullptr;
   State state_ = State::kConnecting;
   bool is_reused_ = false;
   bool has_answered_ = false;
+  bool is_tunnel_ = false;
   bool ends_after_flush_ = false;
 };
 

@@ -15,6 +15,32 @@ namespace {
 // others.
 constexpr std::array<std::string_view, 3> kBareChain = {"request_id", "metrics", "access_log"};
 
+Http2FloodLimits flood_limits(const Http2FloodsModel& floods) {
+  const bool is_enforced = floods.mode == FloodAnswer::kEnforce;
+  return {is_enforced ? FloodMode::kEnforce : FloodMode::kReport,
+          floods.window,
+          floods.resets,
+          floods.provoked_resets,
+          floods.continuations,
+          floods.settings,
+          floods.pings,
+          floods.empty_data,
+          floods.priorities,
+          floods.connection_bytes};
+}
+
+Http2Settings http2_settings(const LimitsModel& limits) {
+  // A window smaller than a frame would only cost round trips.
+  constexpr std::uint64_t kWindowAtLeast = 16 * 1024;
+  constexpr std::uint64_t kWindowAtMost = 16 * 1024 * 1024;
+  Http2Settings settings;
+  settings.streams_max = static_cast<std::uint32_t>(limits.http2_streams);
+  settings.stream_window_bytes = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(limits.buffer_bytes, kWindowAtLeast, kWindowAtMost));
+  settings.floods = flood_limits(limits.http2_floods);
+  return settings;
+}
+
 /// Builds one snapshot and collects what is wrong with its configuration.
 class Builder {
  public:
@@ -29,6 +55,7 @@ class Builder {
     snapshot_->drain_timeout = model.daemon.drain_timeout;
     snapshot_->codec_limits = {model.limits.request_line_bytes, model.limits.header_bytes,
                                model.limits.header_fields, CodecLimits{}.chunk_line_bytes};
+    snapshot_->http2 = http2_settings(model.limits);
     refuse_what_is_not_there_yet();
     for (const PoolModel& pool : model.pools)
       build_pool(pool);
@@ -45,6 +72,7 @@ class Builder {
       return nullptr;
     }
     context_.book.commit_rounds(context_.now, context_.wall);
+    context_.shelf.commit_round();
     start_health();
     return snapshot_;
   }
@@ -52,22 +80,7 @@ class Builder {
  private:
   void refuse_what_is_not_there_yet() {
     const Model& model = config_.model();
-    for (const ListenerModel& listener : model.listeners) {
-      if (listener.tls)
-        listener.settings.mistake("tls",
-                                  "this release does not serve TLS yet; remove [listener.tls]");
-      if (listener.proxy_protocol) {
-        listener.settings.mistake(
-            "proxy_protocol", "this release does not read the PROXY protocol yet; set it to false");
-      }
-    }
     for (const PoolModel& pool : model.pools) {
-      if (pool.tls.enabled)
-        pool.tls.settings.mistake("enabled", "this release does not speak TLS to replicas yet");
-      if (pool.protocol == ReplicaProtocol::kHttp2) {
-        pool.settings.mistake("protocol",
-                              "this release does not speak HTTP/2 to replicas yet; use \"http1\"");
-      }
       if (pool.discovery.type == DiscoveryType::kDns) {
         pool.discovery.settings.mistake(
             "type", "this release does not discover by DNS yet; use \"static\" or \"file\"");
@@ -98,6 +111,9 @@ class Builder {
     build_replicas(model, *plan,
                    has_affinity ? ReplicaBook::Sessions::kKept : ReplicaBook::Sessions::kNone);
     build_chain(model, *plan);
+    plan->reach.protocol = model.protocol;
+    plan->reach.proxy_header = model.send_proxy_protocol;
+    if (model.tls.enabled) plan->reach.tls = context_.shelf.client(model);
     snapshot_->pools.push_back(std::move(plan));
   }
 
@@ -190,7 +206,19 @@ class Builder {
 
   void build_listeners() {
     for (const ListenerModel& model : config_.model().listeners) {
-      snapshot_->listeners.push_back({model.name, model.trusted, model.bind});
+      ListenerPlan plan;
+      plan.name = model.name;
+      plan.trusted = model.trusted;
+      plan.binds = model.bind;
+      plan.speaks_http2 = model.http2;
+      plan.reads_proxy_header = model.proxy_protocol;
+      if (model.tls) {
+        plan.tls = context_.shelf.server(model, context_.now);
+        plan.asks_for_certificate = model.tls->client_auth != ClientAuth::kOff;
+        plan.handshake_timeout = model.tls->handshake_timeout;
+        plan.handshakes_max = static_cast<std::uint32_t>(model.tls->handshakes_max);
+      }
+      snapshot_->listeners.push_back(std::move(plan));
     }
   }
 

@@ -13,9 +13,12 @@
 #include <vector>
 
 #include "daemon/config/load.h"
+#include "daemon/http/http2_codec.h"
 #include "daemon/http/stream_event.h"
 #include "daemon/module/module.h"
 #include "daemon/proxy/replica_book.h"
+#include "daemon/proxy/replica_reach.h"
+#include "daemon/proxy/tls_shelf.h"
 
 namespace limpet {
 
@@ -31,6 +34,7 @@ struct PoolPlan {
   PoolFacts facts;
   PoolTimeoutsModel timeouts;
   std::vector<ChainLink> chain;
+  ReplicaReach reach;
   ReplicaLimits limits;
   std::uint32_t panic_threshold_percent = 0;
   std::uint32_t attempts_max = 1;
@@ -51,6 +55,12 @@ struct ListenerPlan {
   std::string name;
   std::vector<Network> trusted;
   std::vector<BindModel> binds;
+  bool speaks_http2 = true;
+  bool reads_proxy_header = false;
+  bool asks_for_certificate = false;
+  ServerTls tls;  ///< empty: plain
+  Duration handshake_timeout{};
+  std::uint32_t handshakes_max = 0;
 };
 
 /// One configuration, ready to work.
@@ -63,6 +73,7 @@ struct Snapshot {
   std::vector<ChainLink> bare_chain;  ///< for exchanges that no pool is concerned with
   LimitsModel limits;
   CodecLimits codec_limits;
+  Http2Settings http2;
   TimeoutsModel timeouts;
   Duration drain_timeout{};
 
@@ -79,6 +90,7 @@ struct RuntimeWishes {
 struct SnapshotContext {
   std::span<const ModuleKind> kinds;
   ReplicaBook& book;
+  TlsShelf& shelf;
   std::uint64_t revision;
   const RuntimeWishes& wishes;
   /// Replicas of pools with discovery.type = "file", by pool, read by the caller.

@@ -23,10 +23,12 @@ void pin_to(int cpu) {
   if (::pthread_setaffinity_np(::pthread_self(), sizeof set, &set) != 0) return;
 }
 
-// Signals are the main thread's.
+// Signals are the main thread's, but for those that a fault of this thread raises.
 void block_signals() {
   sigset_t all;
   ::sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+    ::sigdelset(&all, fault);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 

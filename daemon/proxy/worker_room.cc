@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "daemon/base/check.h"
+#include "daemon/proxy/doorway.h"
+#include "daemon/proxy/http2_client.h"
 #include "daemon/proxy/relay.h"
 
 namespace limpet {
@@ -18,18 +20,25 @@ WorkerRoom::WorkerRoom(Worker& worker)
       mailbox_(loop_),
       services_(worker.setup_.index, worker.metrics_, nullptr),
       counters_(worker.metrics_),
+      caller_(*this),
+      watches_(loop_, *this),
       scratch_(kScratchBytes),
       housekeeping_(*this) {
+  services_.set_calls(&caller_);
+  services_.set_watches(&watches_);
   loop_.observe(this);
   on_turn(loop_.now(), loop_.wall_now());
 }
 
 WorkerRoom::~WorkerRoom() {
-  while (Connection* client = clients_.front())
-    static_cast<ClientConnection*>(client)->cut(Ending::kShutdown);
+  while (ClientSide* client = clients_.front())
+    client->cut(Ending::kShutdown);
   destroy_dead_relays();
-  while (Connection* replica = replicas_.front())
-    static_cast<ReplicaConnection*>(replica)->cancel();
+  retired_.clear();
+  generation_.reset();
+  caller_.give_up_all();
+  while (ReplicaSide* replica = replicas_.front())
+    replica->drop();
   loop_.empty_graveyard();  // while what the dead give back to is still there
   listeners_.clear();
   if (spare_arena_ != nullptr) arenas_.give(spare_arena_);
@@ -69,56 +78,84 @@ const AddressPredicate& WorkerRoom::trust_of(std::string_view listener) const {
 // Relays and connections
 // ------------------------------------------------------------------------------------
 
-Relay* WorkerRoom::make_relay(ClientConnection& client, Arena& arena, RequestHead& head) {
+Relay* WorkerRoom::make_relay(ClientStream& client, Arena& arena, RequestHead& head) {
   return new (arena.allocate(sizeof(Relay))) Relay(*this, client, arena, head);
 }
 
 void WorkerRoom::destroy_dead_relays() {
   for (std::size_t i = 0; i < dead_relays_.size(); ++i) {
     Relay* relay = dead_relays_[i];
-    Arena& arena = relay->arena();
+    Arena& arena = relay->memory();
     relay->~Relay();
     arenas_.give(&arena);
   }
   dead_relays_.clear();
+  for (Arena* arena : dead_arenas_)
+    arenas_.give(arena);
+  dead_arenas_.clear();
 }
 
 void WorkerRoom::bury(Connection& connection) {
-  connection.unlink();
   loop_.bury(std::unique_ptr<Mortal>(&connection));
 }
 
-ReplicaConnection& WorkerRoom::take_in(std::unique_ptr<ReplicaConnection> connection) {
-  ReplicaConnection& taken = *connection.release();
-  replicas_.push_back(taken);
-  return taken;
+bool WorkerRoom::count_client(const Address& client, ClientOrigin& origin) {
+  const std::uint64_t most = generation_->snapshot().limits.connections_per_client;
+  if (most == 0 || worker_.setup_.census == nullptr || !client.is_ip()) return true;
+  origin.ticket = worker_.setup_.census->try_enter(client, most);
+  if (origin.ticket == nullptr) counters_.limit_client_connections->add();
+  return origin.ticket != nullptr;
 }
 
-void WorkerRoom::welcome(Fd fd, const Address& peer, const ListenerAtWork& listener) {
-  const std::uint64_t most = generation_->snapshot().limits.connections_per_client;
-  std::unique_ptr<ClientTicket> ticket;
-  if (most > 0 && worker_.setup_.census != nullptr && peer.is_ip()) {
-    ticket = worker_.setup_.census->try_enter(peer, most);
-    if (ticket == nullptr) {
-      counters_.limit_client_connections->add();
-      return;
-    }
-  }
-  auto* client = new ClientConnection(*this, std::move(fd), peer,
-                                      listener);  // NOLINT(cppcoreguidelines-owning-memory)
-  client->keep_ticket(std::move(ticket));
-  clients_.push_back(*client);
+void WorkerRoom::welcome(Fd fd, const Address& peer, const ListenerAtWork& listener,
+                         const std::string& bind) {
+  ClientOrigin origin;
+  origin.address = peer.print_host();
+  origin.port = peer.port();
+  origin.is_trusted = listener.trusts(peer);
+  // Who is behind a proxy is counted when its header has been read.
+  const bool is_proxy = listener.reads_proxy_header && origin.is_trusted;
+  if (!is_proxy && !count_client(peer, origin)) return;
+  origin.bind = &*binds_.insert(bind).first;
   ++clients_count_;
-  listener.open->add(1);
-  listener.opened->add();
+  listener.http1.open->add(1);
   worker_.connections_.store(clients_count_, std::memory_order_relaxed);
-  client->start();
+  if (listener.has_doorway()) {
+    auto* doorway = new Doorway(*this, std::move(fd), std::move(origin),
+                                listener);  // NOLINT(cppcoreguidelines-owning-memory)
+    clients_.push_back(*doorway);
+    doorway->start();
+  } else {
+    admit_http1(Transport(std::move(fd)), std::move(origin), listener);
+  }
   if (clients_count_ >= worker_.setup_.connections_max) pause_or_resume_accepting();
 }
 
-void WorkerRoom::on_client_closed(const ListenerAtWork& listener) {
+void WorkerRoom::admit_http1(Transport transport, ClientOrigin origin,
+                             const ListenerAtWork& listener) {
+  auto* client = new ClientConnection(*this, std::move(transport), std::move(origin),
+                                      listener);  // NOLINT(cppcoreguidelines-owning-memory)
+  clients_.push_back(*client);
+  client->start();
+  if (is_draining_) client->drain();
+}
+
+void WorkerRoom::admit_http2(Transport transport, ClientOrigin origin,
+                             const ListenerAtWork& listener, Buffer read_already) {
+  listener.http1.open->add(-1);
+  listener.http2.open->add(1);
+  listener.http2.opened->add();
+  auto* client = new Http2Client(*this, std::move(transport), std::move(origin),
+                                 listener);  // NOLINT(cppcoreguidelines-owning-memory)
+  clients_.push_back(*client);
+  client->start(std::move(read_already));
+  if (is_draining_) client->drain();
+}
+
+void WorkerRoom::on_client_closed(const ListenerAtWork& listener, ClientProtocol spoken) {
   --clients_count_;
-  listener.open->add(-1);
+  (spoken == ClientProtocol::kHttp2 ? listener.http2 : listener.http1).open->add(-1);
+  if (spoken == ClientProtocol::kUnknown) listener.http1.opened->add();
   worker_.connections_.store(clients_count_, std::memory_order_relaxed);
   if (!is_accepting_) pause_or_resume_accepting();
   if (is_draining_) finish_drain_if_empty();
@@ -181,22 +218,60 @@ void WorkerRoom::adopt(Adoption adoption) {
   generation_ = std::move(fresh);
   buffer_bytes_max_ = adoption.snapshot->limits.buffer_bytes;
   codec_limits_ = adoption.snapshot->codec_limits;
+  http2_settings_ = adoption.snapshot->http2;
   adopt_listeners(*adoption.snapshot, std::move(adoption.sockets));
   retire_generations();
 }
 
+ListenerAtWork& WorkerRoom::at_work_for(const ListenerPlan& plan) {
+  auto& at_work = listeners_at_work_[plan.name];
+  if (at_work) return *at_work;
+  at_work = std::make_unique<ListenerAtWork>();
+  at_work->name = plan.name;
+  const auto counts = [&](const char* protocol) {
+    const Labels labels = {{"listener", plan.name}, {"protocol", protocol}};
+    return ListenerAtWork::Counts{
+        &services_.metrics().gauge("limpet_connections", labels),
+        &services_.metrics().counter("limpet_connections_total", labels)};
+  };
+  at_work->http1 = counts("http1");
+  at_work->http2 = counts("http2");
+  at_work->proxy_errors =
+      &services_.metrics().counter("limpet_proxy_protocol_errors_total", {{"listener", plan.name}});
+  return *at_work;
+}
+
+// A client of a listener that is no more, or of an address that it has left, is asked to come again.
+void WorkerRoom::drain_clients_of_gone_listeners(const Snapshot& snapshot,
+                                                 const std::vector<WorkerSocket>& sockets) {
+  for (ClientSide* client = clients_.front(); client != nullptr;) {
+    ClientSide* next = clients_.after(*client);
+    const bool has_listener = std::any_of(
+        snapshot.listeners.begin(), snapshot.listeners.end(),
+        [&](const ListenerPlan& plan) { return plan.name == client->listener().name; });
+    const bool has_socket =
+        std::any_of(sockets.begin(), sockets.end(),
+                    [&](const WorkerSocket& socket) { return socket.bind == client->bind(); });
+    if (!has_listener || !has_socket) client->drain();
+    client = next;
+  }
+}
+
 void WorkerRoom::adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSocket> sockets) {
   for (const ListenerPlan& plan : snapshot.listeners) {
-    auto& at_work = listeners_at_work_[plan.name];
-    if (!at_work) {
-      at_work = std::make_unique<ListenerAtWork>();
-      at_work->name = plan.name;
-      const Labels labels = {{"listener", plan.name}, {"protocol", "http1"}};
-      at_work->open = &services_.metrics().gauge("limpet_connections", labels);
-      at_work->opened = &services_.metrics().counter("limpet_connections_total", labels);
-    }
-    at_work->trusted = plan.trusted;
+    ListenerAtWork& at_work = at_work_for(plan);
+    at_work.trusted = plan.trusted;
+    at_work.speaks_http2 = plan.speaks_http2;
+    at_work.reads_proxy_header = plan.reads_proxy_header;
+    at_work.asks_for_certificate = plan.asks_for_certificate;
+    at_work.tls = plan.tls.context;
+    at_work.tls_failures = plan.tls.failures;
+    at_work.handshake_timeout = plan.handshake_timeout;
+    at_work.handshakes_max = plan.handshakes_max;
+    if (at_work.tls != nullptr && at_work.tls_counters == nullptr)
+      at_work.tls_counters = std::make_unique<TlsCounters>(services_.metrics(), plan.name);
   }
+  drain_clients_of_gone_listeners(snapshot, sockets);
   const auto has_socket = [&](const std::string& bind) {
     return std::any_of(sockets.begin(), sockets.end(),
                        [&](const WorkerSocket& s) { return s.bind == bind; });
@@ -234,9 +309,10 @@ void WorkerRoom::on_timer(Timer&) {
                              loop_.now() + std::chrono::milliseconds(20)));
   worker_.busy_ratio_.store(loop_.take_busy_ratio(), std::memory_order_relaxed);
   if (!retired_.empty()) retire_generations();
+  if (generation_ != nullptr) generation_->tick(loop_.now());
   if (is_draining_ && loop_.now() >= drain_deadline_) {
-    while (Connection* client = clients_.front())
-      static_cast<ClientConnection*>(client)->cut(Ending::kShutdown);
+    while (ClientSide* client = clients_.front())
+      client->cut(Ending::kShutdown);
   }
   after_callback();
 }
@@ -252,9 +328,9 @@ void WorkerRoom::drain(Instant deadline, std::function<void()> on_drained) {
   drain_deadline_ = deadline;
   on_drained_ = std::move(on_drained);
   listeners_.clear();
-  for (Connection* client = clients_.front(); client != nullptr;) {
-    Connection* next = clients_.after(*client);
-    static_cast<ClientConnection*>(client)->drain();
+  for (ClientSide* client = clients_.front(); client != nullptr;) {
+    ClientSide* next = clients_.after(*client);
+    client->drain();
     client = next;
   }
   housekeeping_.arm(loop_.timers(), std::min(deadline, loop_.now() + kHousekeepingEvery));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,9 +21,13 @@
 #include "daemon/http/date.h"
 #include "daemon/module/worker_services.h"
 #include "daemon/proxy/client_connection.h"
+#include "daemon/proxy/descriptor_watches.h"
+#include "daemon/proxy/dialler.h"
 #include "daemon/proxy/generation.h"
+#include "daemon/proxy/http2_replica.h"
 #include "daemon/proxy/listener.h"
 #include "daemon/proxy/proxy_counters.h"
+#include "daemon/proxy/replica_caller.h"
 #include "daemon/proxy/replica_connection.h"
 #include "daemon/proxy/worker.h"
 
@@ -31,7 +36,9 @@ namespace limpet {
 /// One worker's world.
 /// Thread: made and destroyed by main while the thread does not run, else its own thread only, but
 /// for mailbox().
-class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
+class WorkerRoom final : private Loop::TurnObserver,
+                         private Timer::Owner,
+                         private LoopWatches::Callbacks {
  public:
   static constexpr std::size_t kScratchBytes = 64 * 1024;  ///< one read of a body
 
@@ -56,10 +63,15 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   /// Those of the present configuration, at an address that stays: codecs live longer than
   /// generations.
   [[nodiscard]] const CodecLimits& codec_limits() const noexcept { return codec_limits_; }
+  /// The same for HTTP/2.
+  [[nodiscard]] const Http2Settings& http2_settings() const noexcept { return http2_settings_; }
   [[nodiscard]] const TimeoutsModel& timeouts() const noexcept {
     return generation_->snapshot().timeouts;
   }
   [[nodiscard]] std::size_t buffer_bytes_max() const noexcept { return buffer_bytes_max_; }
+  /// What may be queued for one side before the other is not read any more: a read comes on top,
+  /// and both together should fit into one block of the buffer's.
+  [[nodiscard]] std::size_t pause_above_bytes() const noexcept { return buffer_bytes_max_ / 2; }
   [[nodiscard]] std::size_t index() const noexcept { return services_.worker(); }
   /// This worker's part of a bound that is meant for all, rounded up.
   [[nodiscard]] std::uint64_t share_of(std::uint64_t bound) const noexcept {
@@ -71,13 +83,15 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   /// Whom a listener believes about the clients behind them.
   [[nodiscard]] const AddressPredicate& trust_of(std::string_view listener) const;
 
-  [[nodiscard]] Relay* make_relay(ClientConnection& client, Arena& arena, RequestHead& head);
+  [[nodiscard]] Relay* make_relay(ClientStream& client, Arena& arena, RequestHead& head);
   void bury_relay(Relay& relay) { dead_relays_.push_back(&relay); }
+  /// Gives an arena back at the end of the callback.
+  void bury_arena(Arena& arena) { dead_arenas_.push_back(&arena); }
   void bury(Connection& connection);
   /// The end of a callback of the loop: no frame of a relay is on the stack, so the dead ones are
   /// destroyed and their warm memory serves the next request.
   void after_callback() {
-    if (!dead_relays_.empty()) destroy_dead_relays();
+    if (!dead_relays_.empty() || !dead_arenas_.empty()) destroy_dead_relays();
   }
 
   // -- what generations use
@@ -86,12 +100,24 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   [[nodiscard]] WaitingRoom& waiting_room(const std::string& pool);
   /// Gives descriptors back when there are none left.
   void close_idle_replicas();
-  ReplicaConnection& take_in(std::unique_ptr<ReplicaConnection> connection);
+  template <typename T>
+  T& take_in(std::unique_ptr<T> connection) {
+    T& taken = *connection.release();
+    replicas_.push_back(taken);
+    return taken;
+  }
 
   // -- what listeners use
   // -----------------------------------------------------------------------------------
-  void welcome(Fd fd, const Address& peer, const ListenerAtWork& listener);
-  void on_client_closed(const ListenerAtWork& listener);
+  void welcome(Fd fd, const Address& peer, const ListenerAtWork& listener,
+               const std::string& bind);
+  /// Counts a connection of `client`, as long as it is open. Errors: false where it has too many.
+  [[nodiscard]] bool count_client(const Address& client, ClientOrigin& origin);
+  void on_client_closed(const ListenerAtWork& listener, ClientProtocol spoken);
+  /// The connection of a client that has been counted in already.
+  void admit_http1(Transport transport, ClientOrigin origin, const ListenerAtWork& listener);
+  void admit_http2(Transport transport, ClientOrigin origin, const ListenerAtWork& listener,
+                   Buffer read_already);
   [[nodiscard]] bool may_accept() const noexcept {
     return !is_draining_ && clients_count_ < worker_.setup_.connections_max;
   }
@@ -106,7 +132,11 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
 
  private:
   void on_turn(Instant now, WallSeconds wall) override;
+  void after_owner() override { after_callback(); }
   void on_timer(Timer& timer) override;
+  ListenerAtWork& at_work_for(const ListenerPlan& plan);
+  void drain_clients_of_gone_listeners(const Snapshot& snapshot,
+                                       const std::vector<WorkerSocket>& sockets);
   void adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSocket> sockets);
   void retire_generations();
   void destroy_dead_relays();
@@ -118,6 +148,8 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   Mailbox mailbox_;
   WorkerServices services_;
   ProxyCounters counters_;
+  ReplicaCaller caller_;
+  LoopWatches watches_;
   std::vector<char> scratch_;
   StreamEvents events_;
   bool are_events_borrowed_ = false;
@@ -126,16 +158,19 @@ class WorkerRoom final : private Loop::TurnObserver, private Timer::Owner {
   DateCache date_;
   std::size_t buffer_bytes_max_ = 64 * 1024;
   CodecLimits codec_limits_;
+  Http2Settings http2_settings_;
   std::unordered_map<const Vitals*, std::vector<std::unique_ptr<ReplicaSlot>>> slots_;
   std::map<std::string, std::unique_ptr<WaitingRoom>> waiting_rooms_;
   std::map<std::string, std::unique_ptr<ListenerAtWork>, std::less<>> listeners_at_work_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::set<std::string, std::less<>> binds_;  ///< all that sockets ever had here
   std::unique_ptr<Generation> generation_;
   std::vector<std::unique_ptr<Generation>> retired_;
-  List<Connection> clients_;
-  List<Connection> replicas_;
+  List<ClientSide> clients_;
+  List<ReplicaSide> replicas_;
   std::uint64_t clients_count_ = 0;
   std::vector<Relay*> dead_relays_;
+  std::vector<Arena*> dead_arenas_;
   Timer housekeeping_;
   Instant drain_deadline_ = kNever;
   std::function<void()> on_drained_;

@@ -22,6 +22,10 @@ std::string describe(const ProbeResult& result) {
       return "status " + std::to_string(result.status);
     case ProbeResult::Kind::kConnected:
       return "connected";
+    case ProbeResult::Kind::kServing:
+      return "serving";
+    case ProbeResult::Kind::kNotServing:
+      return "not serving";
     case ProbeResult::Kind::kRefused:
       return "connection refused";
     case ProbeResult::Kind::kTimeout:
@@ -81,6 +85,9 @@ bool Judge::continues(const ProbeJudge& before) {
 bool Judge::is_success(const ProbeResult& result) const noexcept {
   if (settings_.spec.type == ProbeSpec::Type::kTcp) {
     return result.kind == ProbeResult::Kind::kConnected;
+  }
+  if (settings_.spec.type == ProbeSpec::Type::kGrpc) {
+    return result.kind == ProbeResult::Kind::kServing;
   }
   return result.kind == ProbeResult::Kind::kAnswered && settings_.good.contains(result.status);
 }

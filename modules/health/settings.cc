@@ -6,13 +6,12 @@
 #include <string>
 
 #include "daemon/base/text.h"
+#include "daemon/http/grpc.h"
 
 namespace limpet::health {
 namespace {
 
 constexpr std::chrono::milliseconds kIntervalMin{50};
-
-enum class ProbeType : std::uint8_t { kHttp, kTcp, kGrpc, kOff };
 
 // A table, or the text "off" in its place.
 bool is_off(const ConfigReader& reader, std::string_view key) {
@@ -54,6 +53,15 @@ void read_http(const ConfigReader& table, ActiveSettings& active) {
   }
 }
 
+void read_grpc(const ConfigReader& table, ActiveSettings& active) {
+  active.spec.service =
+      table.text("service", "", "what a grpc probe asks for, \"\" = the replica as a whole");
+  if (active.spec.service.size() > kGrpcServiceBytesMax) {
+    table.mistake("service",
+                  "service: expected at most " + std::to_string(kGrpcServiceBytesMax) + " bytes");
+  }
+}
+
 ActiveSettings read_active(const ConfigReader& reader) {
   ActiveSettings active;
   if (is_off(reader, "active")) {
@@ -61,18 +69,16 @@ ActiveSettings read_active(const ConfigReader& reader) {
     return active;
   }
   const ConfigReader table = reader.table("active");
-  const auto type = table.choice("type", ProbeType::kHttp,
-                                 {{"http", ProbeType::kHttp},
-                                  {"tcp", ProbeType::kTcp},
-                                  {"grpc", ProbeType::kGrpc},
-                                  {"off", ProbeType::kOff}},
+  const auto type = table.choice("type", std::optional(ProbeSpec::Type::kHttp),
+                                 {{"http", ProbeSpec::Type::kHttp},
+                                  {"tcp", ProbeSpec::Type::kTcp},
+                                  {"grpc", ProbeSpec::Type::kGrpc},
+                                  {"off", std::nullopt}},
                                  "http, tcp, grpc or off");
-  if (type == ProbeType::kGrpc) {
-    table.mistake("type", "probes of type \"grpc\" are not available yet: use \"tcp\"");
-  }
-  active.is_on = type != ProbeType::kOff;
-  active.spec.type = type == ProbeType::kHttp ? ProbeSpec::Type::kHttp : ProbeSpec::Type::kTcp;
+  active.is_on = type.has_value();
+  active.spec.type = type.value_or(ProbeSpec::Type::kTcp);
   read_http(table, active);
+  read_grpc(table, active);
   active.interval =
       read_positive(table, "interval", std::chrono::seconds(5), "from probe to probe");
   active.spec.timeout =

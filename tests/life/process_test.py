@@ -8,6 +8,7 @@ import stat
 import sys
 import threading
 
+from harness import tls
 from harness.client import Client, request
 from harness.config import pool, whole
 from harness.control import limpetctl
@@ -149,8 +150,10 @@ def test_every_example_in_conf_is_a_good_file(life):
     replicas = os.path.join(life.dir, "replicas")
     with open(replicas, "w", encoding="ascii") as file:
         file.write("a 127.0.0.1:3000\n")
+    pair = tls.Authority(f"{life.dir}/ca").issue("test.example")
     for file in files:
-        environment = {"LIMPET_STATE_DIR": life.dir, "LIMPET_REPLICAS": replicas}
+        environment = {"LIMPET_STATE_DIR": life.dir, "LIMPET_REPLICAS": replicas,
+                       "LIMPET_CERT": str(pair.cert), "LIMPET_KEY": str(pair.key)}
         done = run_limpetd("-c", str(file), "--check", environment=environment)
         assert done.returncode == 0, f"{file.name}\n{done.stdout}{done.stderr}"
 

@@ -34,5 +34,21 @@ TEST_CASE("the query of the request comes with its question mark, or not at all"
   CHECK(location("/new{path}{query}", "a.example") == "/new/shop");
 }
 
+TEST_CASE("a gRPC call is answered in its own way, whatever body an error was given") {
+  Arena arena;
+  RequestHead request(arena);
+  request.fields.add(FieldName::kContentType, "application/grpc");
+  ClientFacts client;
+  Exchange exchange(arena, client, request);
+  exchange.answer.status = 503;
+  exchange.answer.body = "<html>";
+  const LocalAnswer error = make_answer(exchange, "now");
+  CHECK(error.head->status == 200);
+  CHECK(error.body.empty());
+  CHECK(error.head->fields.find("grpc-status")->value() == "14");
+  exchange.answer.status = 200;
+  CHECK(make_answer(exchange, "now").body == "<html>");
+}
+
 }  // namespace
 }  // namespace limpet

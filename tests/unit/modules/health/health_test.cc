@@ -293,7 +293,6 @@ TEST_CASE("mistakes in the settings are named") {
     const char* expected;
   };
   constexpr Row kRows[] = {
-      {"active = { type = \"grpc\" }", "not available yet"},
       {"active = { type = \"htttp\" }", "http"},
       {"active = { path = \"healthz\" }", "is not a path"},
       {"active = { host = \"a b\" }", "is not a host"},
@@ -306,6 +305,11 @@ TEST_CASE("mistakes in the settings are named") {
       {"initial = \"maybe\"", "initial"},
   };
   auto pool = test::make_pool("web", std::vector<std::string>{"a"});
+  const test::PlanRig too_long(
+      kHealth, *pool,
+      "[pool.web.health]\nactive = { service = \"" + std::string(1025, 'x') + "\" }");
+  CHECK_MESSAGE(too_long.mistakes().find("at most 1024 bytes") != std::string::npos,
+                too_long.mistakes());
   for (const Row& row : kRows) {
     CAPTURE(row.toml);
     const test::PlanRig plan(kHealth, *pool, "[pool.web.health]\n" + std::string(row.toml));

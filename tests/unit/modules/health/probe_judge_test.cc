@@ -106,6 +106,13 @@ TEST_CASE("which results are good depends on type and status") {
       {"type = \"tcp\"", Kind::kConnected, 0, true},
       {"type = \"tcp\"", Kind::kRefused, 0, false},
       {"type = \"tcp\"", Kind::kTimeout, 0, false},
+      {"type = \"tcp\"", Kind::kServing, 0, false},
+      {"type = \"grpc\"", Kind::kServing, 0, true},
+      {"type = \"grpc\"", Kind::kNotServing, 0, false},
+      {"type = \"grpc\"", Kind::kConnected, 0, false},
+      {"type = \"grpc\"", Kind::kAnswered, 200, false},
+      {"type = \"grpc\"", Kind::kTimeout, 0, false},
+      {"rise = 1", Kind::kServing, 0, false},
   };
   for (const Row& row : kRows) {
     CAPTURE(row.settings);
@@ -226,6 +233,18 @@ TEST_CASE("what to send is in the spec") {
   CHECK(spec.path == "/up?x=1");
   CHECK(spec.host == "app.example.org");
   CHECK(spec.timeout == 700ms);
+
+  JudgeRig grpc("type = \"grpc\", service = \"shop.Basket\"");
+  CHECK(grpc.judge().spec().type == ProbeSpec::Type::kGrpc);
+  CHECK(grpc.judge().spec().service == "shop.Basket");
+  CHECK(JudgeRig("type = \"grpc\"").judge().spec().service.empty());
+}
+
+TEST_CASE("two specs are one when they ask for the same probe") {
+  const ProbeSpec spec = JudgeRig("type = \"grpc\", service = \"a\"").judge().spec();
+  CHECK(spec == JudgeRig("type = \"grpc\", service = \"a\", rise = 7").judge().spec());
+  CHECK_FALSE(spec == JudgeRig("type = \"grpc\", service = \"b\"").judge().spec());
+  CHECK_FALSE(spec == JudgeRig("type = \"tcp\", service = \"a\"").judge().spec());
 }
 
 }  // namespace
