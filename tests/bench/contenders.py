@@ -2,22 +2,26 @@
 """The proxies that are measured: how each is found, configured and started.
 
 For like with like each has one worker, adds X-Forwarded-For, logs no request, keeps connections to
-the replicas and takes the four in turn (sticky: keeps a session on its replica by a cookie).
+the replicas and takes the four in turn (sticky: keeps a session on its replica by a cookie). Under
+TLS each keeps its own defaults for tickets and ciphers; the load offers one cipher only.
 """
 
 import base64
 import getpass
 import os
+import resource
 import shutil
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build", "bench")
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 class Contender:
-    """One proxy. Its `settings`: listen_port, replica_ports, is_sticky, is_stream, folder; port()
-    gives further free ports."""
+    """One proxy. Its `settings`: listen_port, replica_ports, folder, certificate (cert, key, both),
+    is_sticky, is_stream, is_tls, is_h2 (the clients), is_to_h2 (the replicas); port() gives
+    further free ports."""
 
     binary = ""            # a name on the path, or a file
     version_option = ""
@@ -36,10 +40,14 @@ class Contender:
     def version(self):
         """The first line of what the program says of itself."""
         if not self.version_option:
-            return "relay that parses nothing"
+            return "relays of the bench that only forward"
         said = subprocess.run([self.path, self.version_option], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return (said.stdout.strip().splitlines() or ["unknown version"])[0].split(" - ")[0]
+
+    def lacks(self, workload):
+        """What the proxy cannot do of a workload, in words; nothing where it can do it all."""
+        return ""
 
     def command(self, settings):
         """The command line; the program must stay in the foreground."""
@@ -51,13 +59,23 @@ class Contender:
 
 
 class Floor(Contender):
-    """Our own relay (src/floor.cc). Sticky by nature: one replica connection per client's."""
+    """Our own relays: floor parses nothing, and is sticky by nature (one replica connection per
+    client's); floor_h2 and floor_to_h2 are nghttp2 and nothing else."""
 
     binary = os.path.join(BUILD, "floor")
     needs_cookie = False
 
     def command(self, settings):
-        return [self.path, str(settings.listen_port), *map(str, settings.replica_ports)]
+        program = [self.path]
+        if settings.is_h2:
+            program = [self.path + "_h2"]
+        elif settings.is_to_h2:
+            program = [self.path + "_to_h2"]
+        elif settings.is_handshake:
+            program.append("--pool")
+        if settings.is_tls:
+            program += ["--tls", settings.certificate.cert, settings.certificate.key]
+        return [*program, str(settings.listen_port), *map(str, settings.replica_ports)]
 
 
 class Haproxy(Contender):
@@ -72,13 +90,19 @@ class Haproxy(Contender):
     def configuration(self, settings):
         no_delay = "  option http-no-delay" if settings.is_stream else ""
         cookie = "  cookie app insert indirect nocache" if settings.is_sticky else ""
+        protocol = " proto h2" if settings.is_to_h2 else ""
         servers = "\n".join(
-            f"  server s{i} 127.0.0.1:{port}" + (f" cookie s{i}" if settings.is_sticky else "")
+            f"  server s{i} 127.0.0.1:{port}{protocol}" +
+            (f" cookie s{i}" if settings.is_sticky else "")
             for i, port in enumerate(settings.replica_ports))
+        speaks = " proto h2" if settings.is_h2 else ""
+        if settings.is_tls:
+            speaks = f" ssl crt {settings.certificate.both} alpn h2,http/1.1"
+        connections = (DESCRIPTORS - 400) // 2
         return f"""
 global
   nbthread 1
-  maxconn 9600
+  maxconn {connections}
 defaults
   mode http
   option forwardfor
@@ -89,7 +113,7 @@ defaults
   timeout server 5m
   timeout http-keep-alive 5m
 frontend web
-  bind 127.0.0.1:{settings.listen_port}
+  bind 127.0.0.1:{settings.listen_port}{speaks}
   default_backend app
 backend app
   balance roundrobin
@@ -99,10 +123,14 @@ backend app
 
 
 class Nginx(Contender):
-    """Has no sticky cookie before 1.29.6: a random cookie of its own making, hashed to a replica."""
+    """Has no sticky cookie before 1.29.6: a random cookie of its own making, hashed to a replica.
+    Closes idle connections when fewer than a sixteenth of worker_connections is left."""
 
     binary = "nginx"
     version_option = "-v"
+
+    def lacks(self, workload):
+        return "HTTP/2 to replicas" if workload.replicas == "http2" else ""
 
     def command(self, settings):
         return [self.path, "-p", settings.folder, "-e", settings.folder + "/error.log",
@@ -113,6 +141,12 @@ class Nginx(Contender):
         user = "user root;" if os.geteuid() == 0 else ""
         places = "\n".join(f"  {kind}_temp_path {settings.folder}/{kind};" for kind in
                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        speaks, certificate = " http2" if settings.is_h2 else "", ""
+        if settings.is_tls:
+            speaks = " ssl http2"
+            certificate = (f"    ssl_certificate {settings.certificate.cert};\n"
+                           f"    ssl_certificate_key {settings.certificate.key};\n"
+                           f"    ssl_protocols TLSv1.2 TLSv1.3;")
         sticky, give = "", ""
         if settings.is_sticky:
             sticky = "    hash $session consistent;"
@@ -122,7 +156,7 @@ class Nginx(Contender):
 daemon off;
 worker_processes 1;
 pid {settings.folder}/pid;
-events {{ worker_connections 19000; }}
+events {{ worker_connections {2 * DESCRIPTORS}; }}
 http {{
 {places}
   access_log off;
@@ -137,7 +171,8 @@ http {{
     keepalive_requests 1000000000;
   }}
   server {{
-    listen 127.0.0.1:{settings.listen_port} backlog=4096;
+    listen 127.0.0.1:{settings.listen_port}{speaks} backlog=4096;
+{certificate}
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -157,7 +192,7 @@ http {{
 
 
 class Nghttpx(Contender):
-    """nghttp2's proxy, with its h1 side only."""
+    """nghttp2's proxy."""
 
     binary = "nghttpx"
     version_option = "--version"
@@ -167,10 +202,18 @@ class Nghttpx(Contender):
 
     def configuration(self, settings):
         sticky = ";affinity=cookie;affinity-cookie-name=app" if settings.is_sticky else ""
-        replicas = "\n".join(f"backend=127.0.0.1,{port};/;proto=http/1.1{sticky}"
+        protocol = "h2" if settings.is_to_h2 else "http/1.1"
+        replicas = "\n".join(f"backend=127.0.0.1,{port};/;proto={protocol}{sticky}"
                              for port in settings.replica_ports)
+        speaks, certificate = ";no-tls", ""
+        if settings.is_tls:
+            speaks = ""
+            certificate = (f"private-key-file={settings.certificate.key}\n"
+                           f"certificate-file={settings.certificate.cert}\n"
+                           f"no-ocsp=yes")
         return f"""
-frontend=127.0.0.1,{settings.listen_port};no-tls
+frontend=127.0.0.1,{settings.listen_port}{speaks}
+{certificate}
 {replicas}
 workers=1
 single-process=yes
@@ -181,6 +224,7 @@ accesslog-file=/dev/null
 errorlog-file={settings.folder}/error.log
 pid-file={settings.folder}/pid
 frontend-read-timeout=5m
+frontend-http2-read-timeout=5m
 frontend-keep-alive-timeout=5m
 backend-read-timeout=5m
 backend-keep-alive-timeout=5m
@@ -196,13 +240,15 @@ class Limpet(Contender):
     def command(self, settings):
         return [self.path, "-c", settings.folder + "/config"]
 
-    def configuration(self, settings):
+    def frame(self, settings):
+        """The configuration but for routes and pools."""
         keys = settings.folder + "/affinity.keys"
         with open(os.open(keys, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(base64.b64encode(bytes(range(32))) + b"\n")
-        sources = '"cookie"' if settings.is_sticky else ""
-        replicas = "\n".join(f'[[pool.app.replica]]\nid = "s{i}"\naddress = "127.0.0.1:{port}"'
-                             for i, port in enumerate(settings.replica_ports))
+        tls = ""
+        if settings.is_tls:
+            tls = (f'[listener.tls]\ncertificates = [{{ cert = "{settings.certificate.cert}", '
+                   f'key = "{settings.certificate.key}" }}]\n')
         return f"""
 [daemon]
 workers = 1
@@ -231,14 +277,20 @@ replica_idle = "5m"
 [[listener]]
 name = "web"
 bind = ["127.0.0.1:{settings.listen_port}"]
+{"http2 = true" if settings.is_h2 else ""}
+{tls}
+"""
 
+    def configuration(self, settings):
+        sources = '"cookie"' if settings.is_sticky else ""
+        return self.frame(settings) + f"""
 [[route]]
 path = "/"
 pool = "app"
 
 [pool.app]
 preset = "web"
-protocol = "http1"
+protocol = "{"http2" if settings.is_to_h2 else "http1"}"
 
 [pool.app.affinity]
 from = [{sources}]
@@ -246,13 +298,19 @@ from = [{sources}]
 [pool.app.balance]
 policy = "round-robin"
 slow_start = "off"
+{self.replicas("app", settings.replica_ports)}
+"""
 
-[pool.app.health]
+    @staticmethod
+    def replicas(pool, ports):
+        """The replicas of a pool, without probes."""
+        return f"""
+[pool.{pool}.health]
 active = {{ type = "off" }}
 initial = "up"
 
-{replicas}
-"""
+""" + "\n".join(f'[[pool.{pool}.replica]]\nid = "s{i}"\naddress = "127.0.0.1:{port}"'
+                for i, port in enumerate(ports))
 
 
 KINDS = {"floor": Floor, "haproxy": Haproxy, "nginx": Nginx, "nghttpx": Nghttpx, "limpet": Limpet}

@@ -3,7 +3,6 @@
 
 import contextlib
 import glob
-import http.client
 import json
 import os
 import re
@@ -13,12 +12,14 @@ import tempfile
 import types
 
 from contenders import BUILD
+from probe import answers
 from processes import (LOAD_CORE, PROXY_CORE, Failure, Processes, cpu_ns, free_port, is_traced,
                        proportional_bytes, threads, tree, wait_until)
 
 REPLICAS = 4
 LOAD_SECONDS_MAX = 120
 STARTS_MAX = 3
+RESUMED_MIN = 0.9  # of the connections that offer a TLS session
 
 
 class Bench:
@@ -32,14 +33,19 @@ class Bench:
             self.scratch = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="limpet-bench-", ignore_cleanup_errors=True))
             self.processes = stack.enter_context(Processes())
-            replicas = self.processes.start([BUILD + "/replica", str(REPLICAS)], LOAD_CORE,
-                                            stdout=subprocess.PIPE, text=True)
-            self.replica_ports = [int(port) for port in replicas.stdout.readline().split()]
+            self.certificate = make_certificate(self.scratch)
+            self.replica_ports = {"http1": self.start_replicas("replica"),
+                                  "http2": self.start_replicas("replica_h2")}
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *error):
         return self.stack.__exit__(*error)
+
+    def start_replicas(self, program):
+        replicas = self.processes.start([f"{BUILD}/{program}", str(REPLICAS)], LOAD_CORE,
+                                        stdout=subprocess.PIPE, text=True)
+        return [int(port) for port in replicas.stdout.readline().split()]
 
     # --- the four measurements; each returns a figure: {"value": ..., more} --------------------
 
@@ -82,7 +88,8 @@ class Bench:
             before = proportional_bytes(proxy.pid)
             with self.load(proxy, workload, connections):
                 after = proportional_bytes(proxy.pid)
-        return {"value": (after - before) / connections, "base_bytes": before}
+        return {"value": (after - before) / connections, "base_bytes": before,
+                "connections": connections}
 
     # --- their parts ---------------------------------------------------------------------------
 
@@ -104,8 +111,11 @@ class Bench:
     def start(self, contender, workload, prefix):
         folder = tempfile.mkdtemp(prefix=contender.name + "-", dir=self.scratch)
         settings = types.SimpleNamespace(
-            listen_port=free_port(), replica_ports=self.replica_ports, port=free_port,
-            is_sticky=workload.is_sticky, is_stream=workload.is_stream, folder=folder)
+            listen_port=free_port(), replica_ports=self.replica_ports[workload.replicas],
+            port=free_port, folder=folder, certificate=self.certificate,
+            is_handshake=workload.is_handshake, is_sticky=workload.is_sticky,
+            is_stream=workload.is_stream, is_tls=workload.is_tls,
+            is_h2=workload.client == "http2", is_to_h2=workload.replicas == "http2")
         with open(folder + "/config", "w", encoding="utf-8") as file:
             file.write(contender.configuration(settings))
         with open(folder + "/output", "wb") as output:
@@ -113,7 +123,8 @@ class Bench:
                 [*prefix, *contender.command(settings)], PROXY_CORE, cwd=folder,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
-            wait_until(lambda: process.poll() is not None or answers(settings.listen_port),
+            wait_until(lambda: process.poll() is not None or
+                       answers(settings.listen_port, workload.client, workload.is_tls),
                        60 if prefix else 10, contender.name + " answers")
             if process.poll() is not None:
                 raise Failure(f"ended with {process.returncode}")
@@ -128,8 +139,9 @@ class Bench:
     @contextlib.contextmanager
     def load(self, proxy, workload, amount):
         """A load generator whose connections are open and warm."""
+        program = "load_h2" if workload.client == "http2" else "load"
         process = self.processes.start(
-            [BUILD + "/load", "--port", str(proxy.port), *workload.load_arguments(amount)],
+            [f"{BUILD}/{program}", "--port", str(proxy.port), *workload.load_arguments(amount)],
             LOAD_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=subprocess.STDOUT)
         try:
@@ -195,20 +207,30 @@ def check(contender, workload, result):
     """Fails where a proxy did not do what the workload is about."""
     if workload.is_sticky and contender.needs_cookie and result["with_cookie"] < result["done"]:
         raise Failure("it gave no session cookie to some connections")
+    if workload.is_handshake:
+        expected = RESUMED_MIN * result["done"] if workload.is_resumed else 0
+        if result["resumed"] < expected:
+            raise Failure(f"it resumed {result['resumed']} of {result['done']} TLS sessions")
     if result["replicas"] and len(result["replicas"]) < REPLICAS:
         raise Failure(f"only {', '.join(result['replicas'])} answered, of {REPLICAS} replicas")
 
 
-def answers(port):
-    """Whether the proxy gives 200 to a request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/128")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+def make_certificate(folder):
+    """A self-signed certificate for an ECDSA key on P-256: files cert, key, and both in one."""
+    made = types.SimpleNamespace(cert=folder + "/cert.pem", key=folder + "/key.pem",
+                                 both=folder + "/both.pem")
+    said = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "30", "-subj", "/CN=bench.example", "-addext",
+         "subjectAltName=DNS:bench.example", "-keyout", made.key, "-out", made.cert],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if said.returncode != 0:
+        raise OSError(f"openssl made no certificate: {said.stdout[-300:]}")
+    with open(os.open(made.both, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as both:
+        for path in (made.cert, made.key):
+            with open(path, encoding="ascii") as part:
+                both.write(part.read())
+    return made
 
 
 def tail(path):

@@ -89,6 +89,17 @@ class Figures:
         often = f" in {agreeing} of {len(ratios)} repetitions" if len(ratios) > 1 else ""
         return [f"{workload}: {ours} is {place} {peer}{often}: {ratio:.2f} × its figure"]
 
+    def rates(self):
+        """How many handshakes a second of processor time does; how many connections were idle."""
+        for name in self.workloads:
+            if self.command == "run" and workloads.ALL[name].is_handshake:
+                yield f"{name}, per CPU second: " + ", ".join(
+                    f"{contender} {1e6 / statistics.median(values.values()):,.0f}"
+                    for contender in self.contenders if (values := self.values(name, contender)))
+        counts = in_order(figure.get("connections") for figure in self.figures)
+        if self.command == "memory" and counts != [None]:
+            yield f"{' and '.join(f'{count:,}' for count in counts if count)} of them each time"
+
     def troubles(self):
         """What went wrong under load, which makes a figure doubtful."""
         for figure in self.figures:
@@ -120,7 +131,8 @@ def show(record):
         figures = Figures(command, record["figures"])
         if figures.figures:
             parts += [f"{title}\n\n{figures.table()}", figures.standings(),
-                      "\n".join(figures.calls())]
+                      "\n".join(figures.rates()), "\n".join(figures.calls())]
+    parts.append("\n".join(record.get("lines", [])))
     wrong = troubles(record) + record["failures"] + record["notes"]
     parts.append("\n".join(f"! {line}" for line in wrong))
     parts.append("\n".join(f"{name}: {version}" for name, version in record["versions"].items()))

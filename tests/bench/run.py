@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import contenders
+import mcp
 import report
 import workloads
 from build import build
@@ -28,7 +29,7 @@ BUSY = 1.0  # load average above which the figures are doubtful
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", nargs="?", default="run",
-                        choices=(*MEASUREMENTS, "all", "list", "report"))
+                        choices=(*MEASUREMENTS, "mcp", "all", "list", "report"))
     parser.add_argument("files", nargs="*", help="report: files that -o wrote")
     parser.add_argument("-w", "--workloads", default="", help="comma-separated; see `list`")
     parser.add_argument("-c", "--contenders", default=ALL_CONTENDERS,
@@ -57,9 +58,10 @@ def machine():
 def repeat(options):
     """The command line that makes the same figures again."""
     words = ["tests/bench/run.py", options.command]
-    for name in ("workloads", "contenders", "repetitions", "scale"):
+    for name, usual in (("workloads", ""), ("contenders", ALL_CONTENDERS), ("repetitions", None),
+                        ("scale", 1.0)):
         value = getattr(options, name)
-        if value and value not in (1.0, ALL_CONTENDERS):
+        if value != usual:
             words += [f"--{name}", str(value)]
     return shlex.join(words)
 
@@ -93,6 +95,11 @@ def measure(bench, command, chosen, options, record):
                 place = f"{command}, {workload.name}, {contender.name}"
                 if place in dead:
                     continue
+                if contender.lacks(workload):
+                    dead.add(place)
+                    record["notes"].append(f"{workload.name}: left out {contender.name}, which "
+                                           f"cannot do {contender.lacks(workload)}")
+                    continue
                 try:
                     figure = call(contender, workload, options.scale)
                 except Failure as failure:
@@ -121,11 +128,13 @@ def bench_all(options):
     build()
     chosen = contenders.choose(options.contenders)
     commands = MEASUREMENTS if options.command == "all" else (options.command,)
-    for command in commands:
+    mcp_parts = mcp.choose(options)
+    tables = [command for command in commands if command != "mcp"]
+    for command in tables:
         workloads.choose(command, options.workloads)  # says now what it does not know
     record = {"date": datetime.date.today().isoformat(), "machine": machine(),
               "repeat": repeat(options), "versions": {}, "notes": [], "failures": [],
-              "figures": []}
+              "figures": [], "mcp": [], "lines": []}
     there = present(chosen, record)
     if PROXY_CORE == LOAD_CORE:
         say("only one core: the proxy and the load share it, and the figures say little")
@@ -133,9 +142,9 @@ def bench_all(options):
         say(f"the machine is busy (load {os.getloadavg()[0]:.1f}): trust the ratios, and not far")
     try:
         with Bench() as bench:
-            for command in commands:
-                if there:
-                    measure(bench, command, there, options, record)
+            for command in tables if there else ():
+                measure(bench, command, there, options, record)
+            mcp.measure(bench, mcp_parts, there, options, record)
     except KeyboardInterrupt:
         record["failures"].append("interrupted: the figures so far")
     in_given_order(record, there)
@@ -154,8 +163,12 @@ def show_files(paths):
 def show_list():
     for workload in workloads.ALL.values():
         commands = [name for name, own in workloads.BY_COMMAND.items() if workload.name in own]
-        print(f"{workload.name:14}{workload.about}, per {workload.unit}"
+        print(f"{workload.name:18}{workload.about}, per {workload.unit}"
               f" ({', '.join(commands) or 'only by -w'})")
+    for group, members in workloads.GROUPS.items():
+        print(f"{group:18}all of {', '.join(members)}")
+    for part, (about, *_) in mcp.PARTS.items():
+        print(f"{part:18}{about} (mcp)")
     print("contenders:", ", ".join(contenders.KINDS))
     return 0
 

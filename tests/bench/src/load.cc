@@ -5,6 +5,8 @@
 //   load --port P --connections N --path /128 --requests R [--warm W] [--cookies]
 //   load --port P --connections N --path '/sse?...' --seconds S
 //
+// --tls puts TLS 1.3 under it; --renew closes each connection of the run after its answer and takes
+// a new one for the next request, and --resume does so with the session of the connection before.
 // It opens the connections, sends W requests on each (one by default; streams: waits for the first
 // event), prints "ready" and waits for a line. Until then the connections are idle, which is how
 // memory is measured. After the line it runs, prints one JSON object and leaves at the end of
@@ -12,6 +14,7 @@
 // answer to a cookie from another replica than the one before.
 
 #include <charconv>
+#include <csignal>
 #include <iostream>
 #include <map>
 #include <string>
@@ -20,8 +23,8 @@
 
 #include <strings.h>
 
+#include "tests/bench/src/channel.h"
 #include "tests/bench/src/load_options.h"
-#include "tests/bench/src/socket.h"
 #include "tests/bench/src/tally.h"
 
 namespace limpet::bench {
@@ -39,8 +42,10 @@ constexpr size_t kStampBytes = 19;
 enum class State { kParked, kHead, kBody, kStream };
 
 struct Connection {
+  Channel channel;
   State state = State::kParked;
   bool is_warm = false;
+  bool owes_request = false;  // until the handshake is over
   int warm_left = 0;
   std::string request;
   std::string head;  // of the response, as far as it came
@@ -64,7 +69,9 @@ std::string_view value_of(std::string_view line) {
 
 class Load {
  public:
-  explicit Load(LoadOptions options) : options_(std::move(options)) {}
+  explicit Load(LoadOptions options) : options_(std::move(options)) {
+    if (options_.is_tls) tls_ = client_context(kAlpnHttp1);
+  }
 
   void warm_up() {
     while (warmed_ < options_.connections && !has_failed()) {
@@ -85,7 +92,7 @@ class Load {
         turn(std::chrono::ceil<milliseconds>(end - now));
       }
     } else {
-      for (const int fd : fds_)
+      for (const int fd : std::vector<int>(fds_))
         send_next(fd);
       while (tally_.done + tally_.errors < options_.requests && !has_failed())
         turn(kSilenceMax);
@@ -104,8 +111,12 @@ class Load {
   void turn(milliseconds timeout) {
     const auto ready = poller_.wait(timeout);
     is_silent_ = ready.empty() && (!running_ || !options_.is_stream());
-    for (const epoll_event& event : ready)
-      on_readable(event.data.fd);
+    for (const epoll_event& event : ready) {
+      const int fd = event.data.fd;
+      if (connection(fd).channel.fd() == fd) on_readable(fd);
+      while (connection(fd).channel.has_more())
+        on_readable(fd);
+    }
   }
 
   int open_next() {
@@ -116,6 +127,7 @@ class Load {
     }
     Connection& c = connection(fd);
     c = Connection{};
+    c.channel = Channel(fd, tls_.get(), Channel::Role::kClient);
     c.warm_left = options_.warm;
     poller_.watch(fd, EPOLLIN);
     fds_.push_back(fd);
@@ -139,22 +151,40 @@ class Load {
     Connection& c = connection(fd);
     c.state = State::kHead;
     c.sent_at = Clock::now();
-    send(fd, c.request.data(), c.request.size(), MSG_NOSIGNAL);  // if it fails, the close will tell
+    c.owes_request = true;
+    c.channel.shake();
+    send_owed(c);
+  }
+
+  static void send_owed(Connection& c) {
+    if (!c.owes_request || !c.channel.is_ready()) return;
+    c.owes_request = false;
+    c.channel.send(c.request.data(), c.request.size());  // if it fails, the close will tell
   }
 
   void send_next(int fd) {
     connection(fd).state = State::kParked;
     if (sent_ == options_.requests) return;
     ++sent_;
-    send_request(fd);
+    send_request(options_.renews ? renew(fd) : fd);
+  }
+
+  int renew(int fd) {
+    const TlsSession session = options_.resumes ? connection(fd).channel.session() : TlsSession{};
+    connection(fd).channel.close();
+    std::erase(fds_, fd);
+    const int renewed = open_next();
+    if (session) connection(renewed).channel.offer(session.get());
+    return renewed;
   }
 
   void on_readable(int fd) {
     Connection& c = connection(fd);
     const int discard = c.state == State::kBody ? MSG_TRUNC : 0;  // TCP drops it without a copy
-    const ssize_t received = recv(fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT | discard);
-    if (received < 0 && errno == EAGAIN) return;
-    if (received <= 0) return on_broken(fd);
+    const ssize_t received = c.channel.receive(buffer_.data(), buffer_.size(), discard);
+    if (received < 0) return on_broken(fd);
+    send_owed(c);
+    if (received == 0) return;
     const auto size = static_cast<size_t>(received);
     tally_.bytes += size;
     if (c.state == State::kBody) return on_body(fd, size);
@@ -219,6 +249,7 @@ class Load {
     if (c.body_bytes_left > 0) return;
     if (running_) {
       ++tally_.done;
+      if (c.channel.is_resumed()) ++tally_.resumed;
       tally_.delays.push_back(Clock::now() - c.sent_at);
       send_next(fd);
     } else if (--c.warm_left > 0) {
@@ -258,11 +289,12 @@ class Load {
     if (!running_ && c.is_warm) --warmed_;
     if (!running_ || c.state != State::kParked) ++tally_.errors;
     std::erase(fds_, fd);
-    close(fd);
+    connection(fd).channel.close();
     if (running_ && !options_.is_stream() && !has_failed()) send_next(open_next());
   }
 
   LoadOptions options_;
+  TlsContext tls_;
   Poller poller_;
   std::vector<int> fds_;
   std::vector<Connection> connections_;  // by descriptor
@@ -277,6 +309,7 @@ class Load {
 }  // namespace limpet::bench
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   limpet::bench::lift_descriptor_limit();
   limpet::bench::Load load(limpet::bench::read_load_options(argc, argv));
   load.warm_up();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Loopback sockets, epoll and the clock, as far as the three bench programs need them.
+// Loopback sockets, epoll and the clock, as far as the bench's programs need them.
 // Errors end the program: a bench that cannot have its sockets has nothing to say.
-// Is not for the daemon, which has rooms of its own for this. Neighbours: floor.cc, replica.cc,
-// load.cc.
+// Is not for the daemon, which has rooms of its own for this. Neighbour: channel.h
+// above.
 
 #include <array>
 #include <cerrno>

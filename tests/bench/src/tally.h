@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the load generator, load.cc, counted in one run, and how it is told.
+// What a load generator, load.cc or load_h2.cc, counted in one run, and how it is told.
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +18,7 @@ struct Tally {
   uint64_t errors = 0;       // connections that broke, or answered what they should not
   uint64_t moved = 0;        // answers to a cookie from another replica than the one before
   uint64_t with_cookie = 0;  // answers to a cookie
+  uint64_t resumed = 0;      // answers on a connection that resumed a TLS session
   uint64_t bytes = 0;
   std::chrono::nanoseconds elapsed{0};
   std::vector<std::chrono::nanoseconds> delays;  // of answers, or of events
@@ -35,7 +36,8 @@ struct Tally {
     std::sort(delays.begin(), delays.end());
     std::printf("{\"done\": %llu, \"errors\": %llu, \"bytes\": %llu, ", plain(done), plain(errors),
                 plain(bytes));
-    std::printf("\"moved\": %llu, \"with_cookie\": %llu, ", plain(moved), plain(with_cookie));
+    std::printf("\"moved\": %llu, \"with_cookie\": %llu, \"resumed\": %llu, ", plain(moved),
+                plain(with_cookie), plain(resumed));
     std::printf("\"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"replicas\": {",
                 std::chrono::duration<double>(elapsed).count(), delay_us(0.50), delay_us(0.99));
     const char* separator = "";
