@@ -95,7 +95,7 @@ class ClientConnection final : public Connection,
   bool is_tunnel_ = false;
   bool ends_after_flush_ = false;
   bool is_counted_ = false;  ///< among the listener's connections of HTTP/1
-  bool is_http2_ = false;  ///< what was read begins an HTTP/2 connection
+  bool is_http2_ = false;    ///< what was read begins an HTTP/2 connection
 };
 
 }  // namespace limpet

@@ -25,7 +25,7 @@ struct ClientOrigin {
   std::string address;  ///< of the peer, or what a trusted proxy's header said; without port
   std::unique_ptr<std::string> tls_subject;  ///< of the client's certificate, or null
   std::unique_ptr<ClientTicket> ticket;      ///< that it is counted, where clients are
-  const std::string* bind = nullptr;  ///< of the socket it came to; the room's
+  const std::string* bind = nullptr;         ///< of the socket it came to; the room's
   std::uint16_t port = 0;
   bool is_trusted = false;
   bool is_secure = false;

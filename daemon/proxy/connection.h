@@ -26,10 +26,7 @@ class WorkerRoom;
 /// Nothing is buffered that can be sent: body bytes go from the worker's scratch memory, where they
 /// were read, straight into the other socket's write; only what that socket does not take is kept,
 /// and then this side stops reading. Lifetime: closed at once, destroyed at the end of the turn.
-class Connection : public Mortal,
-                   protected Watch::Owner,
-                   protected Errand,
-                   protected Timer::Owner {
+class Connection : public Mortal, protected Watch::Owner, protected Errand, protected Timer::Owner {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -47,7 +44,8 @@ class Connection : public Mortal,
   /// Reads nothing until resumed.
   void pause() noexcept { is_paused_ = true; }
   void resume();
-  /// HTTP/1: queues body bytes with their framing; large pieces go to the socket at once, past the queue.
+  /// HTTP/1: queues body bytes with their framing; large pieces go to the socket at once, past the
+  /// queue.
   void queue_body(std::string_view bytes);
   /// Whether the socket has taken all that was queued.
   [[nodiscard]] bool is_all_written() const noexcept {

@@ -45,8 +45,8 @@ bool ReplicaSlot::lend_idle(Lease& lease, LendWish::Freshness freshness) {
   while (freshness != LendWish::Freshness::kNew && !idle_.is_empty()) {
     ReplicaConnection& connection = *idle_.front();
     take_out(connection);
-    const bool is_dead = !connection.is_quiet() || (freshness == LendWish::Freshness::kChecked &&
-                                                    !connection.is_silent());
+    const bool is_dead = !connection.is_quiet() ||
+                         (freshness == LendWish::Freshness::kChecked && !connection.is_silent());
     if (is_dead) {  // something arrived that nobody asked for, perhaps its end
       connection.close_idle();
       continue;
@@ -76,9 +76,8 @@ bool ReplicaSlot::lend_shared(Lease& lease) {
 FailureCause ReplicaSlot::dial_plain(Lease& lease, const LendWish& wish) {
   Fd fd;
   if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
-  auto& connection = room_.take_in(
-      std::make_unique<ReplicaConnection>(room_, *this, Transport(std::move(fd)),
-                                          ReplicaConnection::Stage::kConnecting));
+  auto& connection = room_.take_in(std::make_unique<ReplicaConnection>(
+      room_, *this, Transport(std::move(fd)), ReplicaConnection::Stage::kConnecting));
   if (reach_.proxy_header != ProxyVersion::kNone) {
     Buffer header;
     put_proxy_header(header, wish);
@@ -94,8 +93,7 @@ FailureCause ReplicaSlot::dial(Lease& lease, const LendWish& wish) {
   if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
   connect_timeout_ = wish.connect_timeout;
   const auto sharing = may_share() ? Dialler::Sharing::kShared : Dialler::Sharing::kPrivate;
-  auto& dialler =
-      room_.take_in(std::make_unique<Dialler>(room_, *this, std::move(fd), sharing));
+  auto& dialler = room_.take_in(std::make_unique<Dialler>(room_, *this, std::move(fd), sharing));
   if (reach_.proxy_header != ProxyVersion::kNone) {
     Buffer header;
     put_proxy_header(header, wish);
@@ -108,8 +106,8 @@ FailureCause ReplicaSlot::dial(Lease& lease, const LendWish& wish) {
 }
 
 void ReplicaSlot::put_proxy_header(Buffer& out, const LendWish& wish) const {
-  append_proxy_header(out, reach_.proxy_header,
-                      wish.client == nullptr ? Address() : *wish.client, address_);
+  append_proxy_header(out, reach_.proxy_header, wish.client == nullptr ? Address() : *wish.client,
+                      address_);
 }
 
 FailureCause ReplicaSlot::begin_dial(Fd& fd) {

@@ -83,8 +83,7 @@ void Dialler::begin_handshake() {
     return;
   }
   state_ = State::kHandshake;
-  tls_ = TlsSession::connect(reach.tls, fd_.number(),
-                             {slot_.host(), slot_.session_ticket()});
+  tls_ = TlsSession::connect(reach.tls, fd_.number(), {slot_.host(), slot_.session_ticket()});
   if (tls_ == nullptr) {
     fail(FailureCause::kConnectFailed);
     return;
@@ -136,8 +135,8 @@ void Dialler::hand_over(bool is_http2) {
     return;
   }
   state_ = State::kGreeting;
-  greeting_ = &room_.take_in(
-      std::make_unique<Http2Replica>(room_, slot_, take_transport(), sharing_));
+  greeting_ =
+      &room_.take_in(std::make_unique<Http2Replica>(room_, slot_, take_transport(), sharing_));
   greeting_->start(*this);
 }
 

@@ -50,8 +50,10 @@ void Doorway::start() {
 }
 
 void Doorway::on_ready(Readiness) {
-  if (!is_over() && state_ == State::kHeader) read_header();
-  else if (!is_over()) go_on();
+  if (!is_over() && state_ == State::kHeader)
+    read_header();
+  else if (!is_over())
+    go_on();
   room_.after_callback();
 }
 
@@ -77,14 +79,13 @@ void Doorway::read_header() {
   const ssize_t got = ::recv(fd_.number(), seen.data(), seen.size(), MSG_PEEK | MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return close();
-  const ProxyReading reading =
-      read_proxy_header({seen.data(), static_cast<std::size_t>(got)});
+  const ProxyReading reading = read_proxy_header({seen.data(), static_cast<std::size_t>(got)});
   if (reading.state == ProxyReading::State::kNeedsMore) return;
   if (reading.state == ProxyReading::State::kRefused) {
     listener().proxy_errors->add();
     log::warning("no valid PROXY header; connection closed", {{"listener", listener().name},
-                                                             {"client", print_with_port(origin_)},
-                                                             {"reason", reading.reason}});
+                                                              {"client", print_with_port(origin_)},
+                                                              {"reason", reading.reason}});
     return close();
   }
   static_cast<void>(::recv(fd_.number(), seen.data(), reading.bytes, MSG_DONTWAIT));
@@ -133,10 +134,10 @@ void Doorway::fail_handshake() {
   listener().tls_counters->failed(failure.cause);
   if (const auto silent = listener().tls_failures->admit(failure.cause, room_.loop().now())) {
     log::warning("TLS handshake failed", {{"listener", listener().name},
-                                         {"client", print_with_port(origin_)},
-                                         {"cause", std::string(word_of(failure.cause))},
-                                         {"reason", failure.text},
-                                         {"more_of_this", std::to_string(*silent)}});
+                                          {"client", print_with_port(origin_)},
+                                          {"cause", std::string(word_of(failure.cause))},
+                                          {"reason", failure.text},
+                                          {"more_of_this", std::to_string(*silent)}});
   }
   close();
 }

@@ -22,10 +22,7 @@ namespace limpet {
 ///      └──────── refused, too slow, gone ───┴──► closed
 ///
 /// Thread: its worker. Lifetime: buried when handed over or closed.
-class Doorway final : public Mortal,
-                      public ClientSide,
-                      private Watch::Owner,
-                      private Timer::Owner {
+class Doorway final : public Mortal, public ClientSide, private Watch::Owner, private Timer::Owner {
  public:
   Doorway(WorkerRoom& room, Fd fd, ClientOrigin origin, const ListenerAtWork& listener);
   ~Doorway() override;

@@ -55,8 +55,7 @@ Arena& Http2Client::arena_for(std::uint32_t number) {
   head_since_ = room_.loop().now();
   if (Http2ClientStream* known = streams_.find(number)) return known->arena();
   Arena& arena = *room_.arenas().take();
-  auto* stream =
-      new (arena.allocate(sizeof(Http2ClientStream))) Http2ClientStream(*this, arena);
+  auto* stream = new (arena.allocate(sizeof(Http2ClientStream))) Http2ClientStream(*this, arena);
   streams_.add(*stream, number);
   return arena;
 }

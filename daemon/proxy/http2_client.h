@@ -71,9 +71,7 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   void close_if_unused();
   void forget_lingering(std::uint32_t number);
   void reset_stalled();
-  [[nodiscard]] bool is_idle() const noexcept {
-    return streams_.size() == 0 && lingering_.empty();
-  }
+  [[nodiscard]] bool is_idle() const noexcept { return streams_.size() == 0 && lingering_.empty(); }
   [[nodiscard]] Instant due() const;
   void rearm();
   [[nodiscard]] bool is_past(Instant since, Duration patience) const;
@@ -88,11 +86,11 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   Http2ClientStream* touched_ = nullptr;  ///< those that the events being walked belong to
   std::vector<Lingering> lingering_;      ///< at most limits.http2_streams
   // What is waited for, since when; kNever where it is not.
-  Instant announced_at_ = kNever;  ///< the answer to the ping behind the first GOAWAY
-  Instant head_since_ = kNever;    ///< the rest of the preface, or of a field block
-  Instant blocked_since_ = kNever; ///< room in the socket
-  Instant idle_since_ = kNever;    ///< the next stream; counts while there is none
-  Instant said_all_at_ = kNever;   ///< the client's end
+  Instant announced_at_ = kNever;   ///< the answer to the ping behind the first GOAWAY
+  Instant head_since_ = kNever;     ///< the rest of the preface, or of a field block
+  Instant blocked_since_ = kNever;  ///< room in the socket
+  Instant idle_since_ = kNever;     ///< the next stream; counts while there is none
+  Instant said_all_at_ = kNever;    ///< the client's end
   State state_ = State::kOpen;
 };
 

@@ -187,8 +187,7 @@ void Http2ClientStream::expect_progress() {
     return;
   }
   WorkerRoom& room = connection_.room();
-  timer_.arm(room.loop().timers(),
-             deadline_after(room.loop().now(), room.timeouts().client_stall));
+  timer_.arm(room.loop().timers(), deadline_after(room.loop().now(), room.timeouts().client_stall));
 }
 
 void Http2ClientStream::on_timer(Timer&) {

@@ -11,7 +11,8 @@ namespace limpet {
 
 namespace {
 
-// A replica that says nothing for so long is asked for a sign of life, and given up when none comes.
+// A replica that says nothing for so long is asked for a sign of life, and given up when none
+// comes.
 constexpr std::chrono::seconds kPingAfter{15};
 constexpr std::chrono::seconds kPingPatience{5};
 // After a sign of life and nothing else: servers of gRPC end connections that ask more than twice
@@ -160,8 +161,7 @@ void Http2Replica::on_fault(Http2ReplicaStream& stream, Fault fault) {
   } else if (fault == Fault::kReset) {
     stream.fail(fitting(FailureCause::kReset, stream));
   } else {
-    stream.fail(fault == Fault::kTruncated ? FailureCause::kTruncated
-                                           : FailureCause::kBadResponse);
+    stream.fail(fault == Fault::kTruncated ? FailureCause::kTruncated : FailureCause::kBadResponse);
   }
 }
 
@@ -189,7 +189,8 @@ Duration Http2Replica::ping_after() const noexcept {
 Instant Http2Replica::due() const noexcept {
   if (state_ == State::kGreeting) return kNever;
   Instant earliest = pinged_at_ != kNever ? pinged_at_ + kPingPatience : heard_at_ + ping_after();
-  if (is_unused()) earliest = std::min(earliest, deadline_after(unused_since_, slot_.idle_timeout()));
+  if (is_unused())
+    earliest = std::min(earliest, deadline_after(unused_since_, slot_.idle_timeout()));
   return earliest;
 }
 

@@ -97,14 +97,14 @@ class Http2Replica final : public Http2Connection,
   ReplicaSlot& slot_;
   Greeter* greeter_ = nullptr;
   StreamTable<Http2ReplicaStream> streams_;
-  List<Http2ReplicaStream> begun_;   ///< leased, request not yet sent
+  List<Http2ReplicaStream> begun_;    ///< leased, request not yet sent
   List<Http2ReplicaStream> failing_;  ///< could not begin
   Http2ReplicaStream* touched_ = nullptr;
   Sharing sharing_;
   State state_ = State::kGreeting;
-  Instant heard_at_ = kNever;     ///< when the replica said something last
-  Instant pinged_at_ = kNever;    ///< when it was asked for a sign of life that has not come
-  Instant unused_since_ = kNever; ///< counts while there are no streams
+  Instant heard_at_ = kNever;      ///< when the replica said something last
+  Instant pinged_at_ = kNever;     ///< when it was asked for a sign of life that has not come
+  Instant unused_since_ = kNever;  ///< counts while there are no streams
   std::uint32_t begun_count_ = 0;
   bool has_ponged_ = false;  ///< what it said last was that sign
   bool has_carried_ = false;

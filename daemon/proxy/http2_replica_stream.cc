@@ -77,8 +77,7 @@ void Http2ReplicaStream::resume_reading() {
 // Time
 // -----------------------------------------------------------------------------------------------------------
 
-void Http2ReplicaStream::expect_within(Duration timeout, FailureCause otherwise,
-                                       Counter& counter) {
+void Http2ReplicaStream::expect_within(Duration timeout, FailureCause otherwise, Counter& counter) {
   silence_allowed_ = timeout;
   silence_means_ = otherwise;
   silence_counter_ = &counter;
@@ -88,9 +87,9 @@ void Http2ReplicaStream::expect_within(Duration timeout, FailureCause otherwise,
 void Http2ReplicaStream::on_progress() {
   if (is_over_ || silence_counter_ == nullptr) return;
   queued_before_ = queued_bytes();
-  const Duration allowed =
-      queued_before_ > 0 ? std::min(silence_allowed_, connection_.slot().stall_timeout())
-                         : silence_allowed_;
+  const Duration allowed = queued_before_ > 0
+                               ? std::min(silence_allowed_, connection_.slot().stall_timeout())
+                               : silence_allowed_;
   Loop& loop = connection_.room().loop();
   timer_.arm(loop.timers(), deadline_after(loop.now(), allowed));
 }

@@ -120,10 +120,10 @@ void Probe::shake_hands() {
 void Probe::ask() {
   stage_ = Stage::kAsking;
   const ProbeSpec& spec = judge_->spec();
-  const bool is_http2 =
-      transport_.is_secure()
-          ? transport_.tls()->alpn() == Alpn::kHttp2
-          : subject_.reach.protocol == ReplicaProtocol::kHttp2 || spec.type == ProbeSpec::Type::kGrpc;
+  const bool is_http2 = transport_.is_secure()
+                            ? transport_.tls()->alpn() == Alpn::kHttp2
+                            : subject_.reach.protocol == ReplicaProtocol::kHttp2 ||
+                                  spec.type == ProbeSpec::Type::kGrpc;
   const std::string own_name =
       subject_.address.is_unix() ? std::string("localhost") : subject_.address.print();
   talk_.ask(spec, is_http2 ? ProbeTalk::Version::kHttp2 : ProbeTalk::Version::kHttp1, own_name,

@@ -52,8 +52,7 @@ ProxyCounters::ProxyCounters(MetricSet& metrics) {
 
 void ProxyCounters::count(const Http2FloodReport& report, FloodMode mode) noexcept {
   for (std::size_t i = 0; i < kHttp2Floods; ++i) {
-    if (report.exceeded[i] > 0)
-      floods[i][static_cast<std::size_t>(mode)]->add(report.exceeded[i]);
+    if (report.exceeded[i] > 0) floods[i][static_cast<std::size_t>(mode)]->add(report.exceeded[i]);
   }
 }
 

@@ -293,7 +293,7 @@ void Relay::on_request_body(std::string_view bytes) {
   }
   has_sent_body_ = true;
   replica()->send_body(bytes);
-  if (replica()->queued_bytes() > room_.buffer_bytes_max()) client_.pause_reading();
+  if (replica()->queued_bytes() > room_.pause_above_bytes()) client_.pause_reading();
 }
 
 void Relay::on_request_trailers(HeaderList& trailers) { request_trailers_ = &trailers; }
@@ -321,7 +321,7 @@ void Relay::flush_replica() {
   if (replica() == nullptr || !replica()->is_connected()) return;
   replica()->flush();
   // Many small pieces may have filled the queue that one write has emptied.
-  if (replica()->queued_bytes() <= room_.buffer_bytes_max()) client_.resume_reading();
+  if (replica()->queued_bytes() <= room_.pause_above_bytes()) client_.resume_reading();
 }
 
 void Relay::on_replica_drained() { client_.resume_reading(); }
@@ -374,6 +374,7 @@ void Relay::begin_response(ResponseHead& head) {
     client_.close_after_this();
     replica()->enter_tunnel();
     client_.enter_tunnel();
+    if (replica() == nullptr) return;
     expect_more(BodyLength::Kind::kTunnel);
     if (client_.has_ended_reading()) on_request_end();
     return;
@@ -411,7 +412,7 @@ void Relay::on_response_body(std::string_view bytes) {
   }
   exchange_.response_body_bytes += bytes.size();
   client_.send_body(bytes);
-  if (client_.queued_bytes() > room_.buffer_bytes_max()) replica()->pause_reading();
+  if (client_.queued_bytes() > room_.pause_above_bytes()) replica()->pause_reading();
 }
 
 void Relay::on_client_drained() {
@@ -423,7 +424,7 @@ void Relay::on_response_trailers(HeaderList& trailers) { response_trailers_ = &t
 void Relay::flush_client() {
   if (state_ == State::kOver) return;
   client_.flush();
-  if (replica() != nullptr && client_.queued_bytes() <= room_.buffer_bytes_max())
+  if (replica() != nullptr && client_.queued_bytes() <= room_.pause_above_bytes())
     replica()->resume_reading();
 }
 

@@ -190,7 +190,7 @@ bool Relay::put(std::string_view bytes) {
   if (state_ != State::kResponding && !is_continuing_) return false;
   if (!is_client_started_ || !client_.carries_body()) return false;
   if (exchange_.response_hook != nullptr && !exchange_.response_hook->is_between()) return false;
-  if (client_.queued_bytes() > room_.buffer_bytes_max()) return false;
+  if (client_.queued_bytes() > room_.pause_above_bytes()) return false;
   exchange_.response_body_bytes += bytes.size();
   client_.send_body(bytes);
   client_.flush();

@@ -41,9 +41,7 @@ class ReplicaConnection final : public Connection,
   /// Sends `bytes` before the first request (a PROXY header).
   void send_preamble(std::string_view bytes) { out_.append(bytes); }
 
-  [[nodiscard]] bool is_connected() const noexcept override {
-    return state_ != State::kConnecting;
-  }
+  [[nodiscard]] bool is_connected() const noexcept override { return state_ != State::kConnecting; }
   [[nodiscard]] bool is_reused() const noexcept override { return is_reused_; }
   void send_head(const RequestHead& head) override;
   void send_body(std::string_view bytes) override { queue_body(bytes); }

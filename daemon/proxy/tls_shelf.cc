@@ -52,8 +52,8 @@ ServerTls TlsShelf::server(const ListenerModel& listener, Instant now) {
     return {};
   }
   made.tls.context = std::move(*context);
-  made.tls.failures = known != servers_.end() ? known->second.tls.failures
-                                              : std::make_shared<TlsFailureLog>();
+  made.tls.failures =
+      known != servers_.end() ? known->second.tls.failures : std::make_shared<TlsFailureLog>();
   next_servers_.insert_or_assign(listener.name, made);
   return made.tls;
 }

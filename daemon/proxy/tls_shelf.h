@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TlsShelf: the TLS contexts of the configuration in force: certificates, ticket keys, what replicas
-// are verified with. It makes them for a snapshot, looks whether their files have changed, and keeps
-// the old ones where the new ones are bad. Neighbours: net/tls_server.h, net/tls_client.h make one;
-// snapshot.h asks for them.
+// TlsShelf: the TLS contexts of the configuration in force: certificates, ticket keys, what
+// replicas are verified with. It makes them for a snapshot, looks whether their files have changed,
+// and keeps the old ones where the new ones are bad. Neighbours: net/tls_server.h, net/tls_client.h
+// make one; snapshot.h asks for them.
 
 #include <map>
 #include <memory>

@@ -95,9 +95,7 @@ void WorkerRoom::destroy_dead_relays() {
   dead_arenas_.clear();
 }
 
-void WorkerRoom::bury(Connection& connection) {
-  loop_.bury(std::unique_ptr<Mortal>(&connection));
-}
+void WorkerRoom::bury(Connection& connection) { loop_.bury(std::unique_ptr<Mortal>(&connection)); }
 
 bool WorkerRoom::count_client(const Address& client, ClientOrigin& origin) {
   const std::uint64_t most = generation_->snapshot().limits.connections_per_client;
@@ -230,9 +228,8 @@ ListenerAtWork& WorkerRoom::at_work_for(const ListenerPlan& plan) {
   at_work->name = plan.name;
   const auto counts = [&](const char* protocol) {
     const Labels labels = {{"listener", plan.name}, {"protocol", protocol}};
-    return ListenerAtWork::Counts{
-        &services_.metrics().gauge("limpet_connections", labels),
-        &services_.metrics().counter("limpet_connections_total", labels)};
+    return ListenerAtWork::Counts{&services_.metrics().gauge("limpet_connections", labels),
+                                  &services_.metrics().counter("limpet_connections_total", labels)};
   };
   at_work->http1 = counts("http1");
   at_work->http2 = counts("http2");
@@ -241,14 +238,15 @@ ListenerAtWork& WorkerRoom::at_work_for(const ListenerPlan& plan) {
   return *at_work;
 }
 
-// A client of a listener that is no more, or of an address that it has left, is asked to come again.
+// A client of a listener that is no more, or of an address that it has left, is asked to come
+// again.
 void WorkerRoom::drain_clients_of_gone_listeners(const Snapshot& snapshot,
                                                  const std::vector<WorkerSocket>& sockets) {
   for (ClientSide* client = clients_.front(); client != nullptr;) {
     ClientSide* next = clients_.after(*client);
-    const bool has_listener = std::any_of(
-        snapshot.listeners.begin(), snapshot.listeners.end(),
-        [&](const ListenerPlan& plan) { return plan.name == client->listener().name; });
+    const bool has_listener =
+        std::any_of(snapshot.listeners.begin(), snapshot.listeners.end(),
+                    [&](const ListenerPlan& plan) { return plan.name == client->listener().name; });
     const bool has_socket =
         std::any_of(sockets.begin(), sockets.end(),
                     [&](const WorkerSocket& socket) { return socket.bind == client->bind(); });
@@ -309,6 +307,9 @@ void WorkerRoom::on_timer(Timer&) {
                              loop_.now() + std::chrono::milliseconds(20)));
   worker_.busy_ratio_.store(loop_.take_busy_ratio(), std::memory_order_relaxed);
   if (!retired_.empty()) retire_generations();
+  // What still runs in a retired generation is looked after there.
+  for (const auto& generation : retired_)
+    generation->tick(loop_.now());
   if (generation_ != nullptr) generation_->tick(loop_.now());
   if (is_draining_ && loop_.now() >= drain_deadline_) {
     while (ClientSide* client = clients_.front())

@@ -109,8 +109,7 @@ class WorkerRoom final : private Loop::TurnObserver,
 
   // -- what listeners use
   // -----------------------------------------------------------------------------------
-  void welcome(Fd fd, const Address& peer, const ListenerAtWork& listener,
-               const std::string& bind);
+  void welcome(Fd fd, const Address& peer, const ListenerAtWork& listener, const std::string& bind);
   /// Counts a connection of `client`, as long as it is open. Errors: false where it has too many.
   [[nodiscard]] bool count_client(const Address& client, ClientOrigin& origin);
   void on_client_closed(const ListenerAtWork& listener, ClientProtocol spoken);
