@@ -9,6 +9,7 @@
 #include "modules/examples/greeting.h"
 #include "modules/headers/headers.h"
 #include "modules/health/health.h"
+#include "modules/mcp/mcp.h"
 #include "modules/metrics/metrics.h"
 #include "modules/request_id/request_id.h"
 #include "modules/retry/retry.h"
@@ -16,8 +17,8 @@
 namespace limpet {
 
 std::span<const ModuleKind> built_in_modules() noexcept {
-  static const std::array kinds = {kRequestId, kHeaders, kAffinity,  kBalance, kHealth,
-                                   kRetry,     kMetrics, kAccessLog, kGreeting};
+  static const std::array kinds = {kRequestId, kHeaders, kMcp,     kAffinity,  kBalance,
+                                   kHealth,    kRetry,   kMetrics, kAccessLog, kGreeting};
   return kinds;
 }
 

@@ -46,6 +46,13 @@ bool is_final(Cause cause) noexcept {
          cause == Cause::kForeign;
 }
 
+// Sessions are carried over where their replica is lost, and not where they ended by themselves.
+bool is_loss(Cause cause) noexcept { return cause == Cause::kGone || cause == Cause::kDown; }
+
+bool may_carry(const Exchange& exchange, const ExchangeState& state) noexcept {
+  return exchange.carrier != nullptr && state.claim == Claim::kToken && state.is_session();
+}
+
 std::span<const Key> keys_of(const AffinitySettings& settings) noexcept {
   return settings.keys == nullptr ? std::span<const Key>{} : settings.keys->keys();
 }
@@ -59,8 +66,9 @@ AffinityModule::AffinityModule(const AffinityPlan& plan, const ModuleServices& s
       slot_(services.slot),
       table_(*services.pool),
       box_(keys_of(settings_)),
-      reader_(plan, box_, table_),
-      writer_(plan, box_, table_, worker_) {}
+      sealer_(settings_, box_, worker_),
+      reader_(plan, box_, table_, sealer_),
+      writer_(plan, box_, table_, sealer_, worker_) {}
 
 ExchangeState& AffinityModule::state_of(Exchange& exchange) {
   void*& note = exchange.notes[slot_];
@@ -68,6 +76,10 @@ ExchangeState& AffinityModule::state_of(Exchange& exchange) {
     auto* state = exchange.arena.make<ExchangeState>();
     reader_.read(exchange, *state);
     exchange.affinity.source = state->source == nullptr ? std::string_view{} : state->source->label;
+    if (state->is_session() && state->claim == Claim::kToken) {
+      exchange.session.client_id = state->session_id;
+      exchange.session.original_id = state->original_id;
+    }
     note = state;
   }
   return *static_cast<ExchangeState*>(note);
@@ -92,21 +104,76 @@ Verdict AffinityModule::follow_token(const Turn& turn) {
   const TokenFacts& facts = turn.state.facts;
   const Cause of_token = judge_token(facts, settings_.rules, worker_.wall_now());
   if (of_token != Cause::kNone) return settle(turn, of_token, nullptr);
-  if (turn.state.replica >= turn.candidates.size()) return settle(turn, Cause::kGone, nullptr);
+  if (turn.state.replica >= turn.candidates.size() || turn.exchange.session.is_lost)
+    return settle(turn, Cause::kGone, nullptr);
   const Replica& replica = turn.candidates.at(turn.state.replica);
   if (settings_.rules.is_strict && is_other_life(facts, *replica.vitals))
     return settle(turn, Cause::kGone, nullptr);
   const Cause of_replica = judge_replica(turn.candidates, turn.exchange, replica);
+  if (of_replica == Cause::kDraining && may_carry(turn.exchange, turn.state) &&
+      turn.exchange.carrier->shall_leave(replica))
+    return carry(turn, of_replica, &replica);
   if (of_replica != Cause::kNone) return settle(turn, of_replica, &replica);
   return choose(turn, replica, Outcome::kHit, Cause::kNone);
 }
 
+Verdict AffinityModule::carry(const Turn& turn, Cause cause, const Replica* home) {
+  Exchange& exchange = turn.exchange;
+  const SessionCarrier::Place place = exchange.carrier->find(exchange, turn.state.session_id);
+  switch (place.kind) {
+    case SessionCarrier::Kind::kMoved:
+      return follow_moved(turn, place);
+    case SessionCarrier::Kind::kCarry:
+      exchange.affinity.outcome = Outcome::kMoved;
+      exchange.affinity.cause = cause;
+      return Verdict::kNext;  // balance places it
+    case SessionCarrier::Kind::kEnded:
+    case SessionCarrier::Kind::kUnknown:
+      break;
+  }
+  if (home != nullptr) {
+    exchange.session.is_lost = false;
+    return choose(turn, *home, Outcome::kHit, cause);
+  }
+  return end(turn, cause, settings_.policy_for(cause, turn.state.source->kind));
+}
+
+Verdict AffinityModule::follow_moved(const Turn& turn, const SessionCarrier::Place& place) {
+  Exchange& exchange = turn.exchange;
+  exchange.session.original_id = place.original_id;
+  exchange.session.is_carried = true;
+  exchange.request.fields.set(FieldName::kMcpSessionId, place.original_id);
+  const Replica& replica = *place.replica;
+  const Cause cause = judge_replica(turn.candidates, exchange, replica);
+  if (cause == Cause::kNone) return choose(turn, replica, Outcome::kHit, cause);
+  if (cause == Cause::kDraining) {
+    if (exchange.carrier->shall_leave(replica)) return carry(turn, cause, &replica);
+    return choose(turn, replica, Outcome::kHit, cause);
+  }
+  const Policy& policy = settings_.policy_for(cause, turn.state.source->kind);
+  if (wait(turn, cause, replica, policy.wait)) return Verdict::kSettled;
+  if (cause == Cause::kFull) return end(turn, cause, policy);
+  // Lost once more: whoever carries it over does not name the same place again.
+  exchange.session.is_lost = true;
+  return carry(turn, cause, nullptr);
+}
+
 Verdict AffinityModule::follow_key(const Turn& turn) {
-  const std::uint32_t owner = table_.first_of(turn.state.key, [](std::uint32_t) { return true; });
-  if (owner >= turn.candidates.size()) return Verdict::kNext;
-  const Replica& replica = turn.candidates.at(owner);
-  const Cause cause = judge_replica(turn.candidates, turn.exchange, replica);
+  const Candidates& candidates = turn.candidates;
+  const std::uint32_t owner = table_.first_of(turn.state.key, [&](std::uint32_t i) {
+    return i < candidates.size() && candidates.is_fit(candidates.at(i));
+  });
+  if (owner == kNoReplica) return Verdict::kNext;
+  const Replica& replica = candidates.at(owner);
+  const Cause cause = judge_replica(candidates, turn.exchange, replica);
   if (cause != Cause::kNone) return settle(turn, cause, &replica);
+  if (turn.state.source->kind == Source::Kind::kPrincipal) {
+    // Somebody's requests are together for the sake of warm caches, not because one replica alone
+    // could answer them: those that are too many go on to the next.
+    const std::uint32_t taker = table_.first_with_room(turn.state.key, candidates);
+    if (taker != owner && taker != kNoReplica)
+      return choose(turn, candidates.at(taker), Outcome::kMoved, Cause::kFull);
+  }
   return choose(turn, replica, Outcome::kHit, Cause::kNone);
 }
 
@@ -138,9 +205,15 @@ Verdict AffinityModule::place_first(const Turn& turn) {
 Verdict AffinityModule::settle(const Turn& turn, Cause cause, const Replica* replica) {
   const Policy& policy = settings_.policy_for(cause, turn.state.source->kind);
   if (replica != nullptr && wait(turn, cause, *replica, policy.wait)) return Verdict::kSettled;
+  if (policy.is_carried_if_possible && is_loss(cause) && may_carry(turn.exchange, turn.state))
+    return carry(turn, cause, nullptr);
+  if (policy.then == Measure::kKeep) return choose(turn, *replica, Outcome::kHit, cause);
+  return end(turn, cause, policy);
+}
+
+Verdict AffinityModule::end(const Turn& turn, Cause cause, const Policy& policy) {
   switch (policy.then) {
     case Measure::kKeep:
-      return choose(turn, *replica, Outcome::kHit, cause);
     case Measure::kMove:
       return move(turn, cause);
     case Measure::kRefuse:
@@ -176,7 +249,8 @@ Verdict AffinityModule::move(const Turn& turn, Cause cause) {
   if (turn.state.claim != Claim::kKey) return Verdict::kNext;  // balance places it
   const Candidates& candidates = turn.candidates;
   const std::uint32_t next = table_.first_of(turn.state.key, [&](std::uint32_t i) {
-    return i < candidates.size() && candidates.standing(candidates.at(i)) == Standing::kReady;
+    return i < candidates.size() && candidates.is_fit(candidates.at(i)) &&
+           candidates.standing(candidates.at(i)) == Standing::kReady;
   });
   if (next == kNoReplica) return Verdict::kNext;
   return choose(turn, candidates.at(next), Outcome::kMoved, cause);

@@ -13,6 +13,7 @@
 #include "modules/affinity/exchange_state.h"
 #include "modules/affinity/replica_table.h"
 #include "modules/affinity/response_writer.h"
+#include "modules/affinity/session_sealer.h"
 #include "modules/affinity/token.h"
 
 namespace limpet::affinity {
@@ -41,6 +42,11 @@ class AffinityModule final : public Module {
   /// What the policy for `cause` says; `replica` is the one meant, or null where there is none.
   Verdict settle(const Turn& turn, Cause cause, const Replica* replica);
   Verdict move(const Turn& turn, Cause cause);
+  Verdict end(const Turn& turn, Cause cause, const Policy& policy);
+  /// A session whose replica is lost to it, as whoever carries sessions over says. Where it cannot
+  /// be carried over it stays on `home`, if one is given.
+  Verdict carry(const Turn& turn, Cause cause, const Replica* home);
+  Verdict follow_moved(const Turn& turn, const SessionCarrier::Place& place);
   void refuse(const Turn& turn, Cause cause, std::uint16_t status);
   [[nodiscard]] bool wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most);
   Verdict choose(const Turn& turn, const Replica& replica, Outcome outcome, Cause cause);
@@ -52,6 +58,7 @@ class AffinityModule final : public Module {
   std::size_t slot_;
   ReplicaTable table_;
   TokenBox box_;
+  Sealer sealer_;
   ClaimReader reader_;
   ResponseWriter writer_;
   std::array<std::array<Counter*, kCauses>, kOutcomes> counters_{};

@@ -26,6 +26,8 @@ struct AffinitySettings {
   std::optional<CookieForm>
       twin_cookie;            ///< arr_compat: NAMESameSite, the same value for embedded pages
   bool has_sessions = false;  ///< mcp is a source
+  bool is_learning = false;   ///< session_ids = "learn": ids are the replicas' own, and looked up
+  PrincipalSetting binding;   ///< bind_to: whose session ids are good for nobody else
   TokenRules rules;
   PolicyTable policies;
   bool is_stripped = true;

@@ -6,7 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/base/text.h"
 #include "daemon/http/cookie.h"
+#include "daemon/http/mcp_head.h"
 
 namespace limpet::affinity {
 
@@ -71,12 +73,13 @@ bool is_mcp_request(const RequestHead& request) noexcept {
   return request.method == Method::kPost && accepts_json_and_events(fields);
 }
 
-ClaimReader::ClaimReader(const AffinityPlan& plan, TokenBox& box,
-                         const ReplicaTable& table) noexcept
+ClaimReader::ClaimReader(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table,
+                         Sealer& sealer) noexcept
     : plan_(plan),
       settings_(plan.settings()),
       box_(box),
       table_(table),
+      sealer_(sealer),
       is_cookie_first_(!settings_.sources.empty() &&
                        settings_.sources.front().kind == Source::Kind::kCookie &&
                        !settings_.has_sessions) {}
@@ -148,6 +151,7 @@ void ClaimReader::read(Exchange& exchange, ExchangeState& state) {
   if (field != nullptr && read_known_field(exchange, state, *field)) return;
   const std::string_view sent = field == nullptr ? std::string_view{} : field->value();
 
+  if (settings_.has_sessions && !settings_.is_learning) exchange.sealer = &sealer_;
   const bool is_mcp = settings_.has_sessions && is_mcp_request(exchange.request);
   for (const Source& source : settings_.sources) {
     if (source.kind == Source::Kind::kCookie) state.may_set_cookie = !is_mcp;
@@ -180,10 +184,10 @@ bool ClaimReader::read_source(Exchange& exchange, ExchangeState& state, const So
              (settings_.twin_cookie && read_cookies(exchange, state, *settings_.twin_cookie)) ||
              state.claim == Claim::kUnreadable;
     default: {
-      const std::string_view value = value_of(source, exchange);
-      if (value.empty()) return false;
+      const std::optional<std::uint64_t> key = key_in(source, exchange);
+      if (!key) return false;
       state.claim = Claim::kKey;
-      state.key = key_of(value);
+      state.key = *key;
       return true;
     }
   }
@@ -191,18 +195,79 @@ bool ClaimReader::read_source(Exchange& exchange, ExchangeState& state, const So
 
 bool ClaimReader::read_session(Exchange& exchange, ExchangeState& state) {
   const SessionField found = session_field(exchange.request.fields);
-  if (found.field == nullptr) return false;
-  const std::string_view id = found.field->value();
+  if (found.field == nullptr) return read_query_session(exchange, state);
   state.claim = Claim::kUnreadable;
-  // token - original
-  if (found.is_repeated || id.size() < kTokenLetters + 2 || id[kTokenLetters] != '-') return true;
-  const std::string_view original = id.substr(kTokenLetters + 1);
-  if (!open(exchange, state, {Purpose::kSession, id, id.substr(0, kTokenLetters), original}))
+  if (found.is_repeated || !take_session(exchange, state, found.field->value())) return true;
+  found.field->value_data = state.original_id.data();
+  found.field->value_bytes = static_cast<std::uint32_t>(state.original_id.size());
+  return true;
+}
+
+// Legacy HTTP+SSE (2024-11-05) posts to a URI that its replica made, with the id in the query. Only
+// a body of JSON makes a value that leads nowhere one of a lost session: other apps have parameters
+// of that name.
+bool ClaimReader::read_query_session(Exchange& exchange, ExchangeState& state) {
+  RequestHead& request = exchange.request;
+  if (request.method != Method::kPost || request.query.empty()) return false;
+  const QueryValue at = find_session_id_in_query(request.query);
+  if (at.bytes == 0) return false;
+  if (!take_session(exchange, state, request.query.substr(at.begin, at.bytes))) {
+    const std::string_view type = text::trim(request.fields.value(FieldName::kContentType));
+    if (!text::starts_with_ignoring_case(type, "application/json")) return false;
+    state.claim = Claim::kUnreadable;
     return true;
+  }
+  const std::string_view before = request.query.substr(0, at.begin);
+  const std::string_view behind = request.query.substr(at.begin + at.bytes);
+  request.target =
+      exchange.arena.join(request.path, "?", before, state.original_id, behind);
+  request.path = request.target.substr(0, request.path.size());
+  request.query = request.target.substr(request.path.size() + 1);
+  return true;
+}
+
+bool ClaimReader::take_session(Exchange& exchange, ExchangeState& state, std::string_view id) {
+  if (settings_.is_learning ? !take_learned(exchange, state, id)
+                            : !take_wrapped(exchange, state, id))
+    return false;
   state.session_id = id;
+  return true;
+}
+
+bool ClaimReader::take_wrapped(Exchange& exchange, ExchangeState& state, std::string_view id) {
+  // token - original
+  if (id.size() < kTokenLetters + 2 || id[kTokenLetters] != '-') return false;
+  const std::string_view token = id.substr(0, kTokenLetters);
+  const std::string_view original = id.substr(kTokenLetters + 1);
+  const std::string_view bound = bound_text(exchange, settings_.binding.rule(), original);
+  // What the connection remembers holds for the same principal only.
+  const bool is_bound = bound.size() > original.size();
+  const std::string_view whole = is_bound ? exchange.arena.join(token, "-", bound) : id;
+  if (!open(exchange, state, {Purpose::kSession, whole, token, bound})) return false;
   state.original_id = original;
-  found.field->value_data = original.data();
-  found.field->value_bytes = static_cast<std::uint32_t>(original.size());
+  return true;
+}
+
+// An id that says nothing by itself: whoever keeps the sessions knows where it lives. What is not
+// found any more is as what was sealed for a replica that is gone, since it may be carried over.
+bool ClaimReader::take_learned(Exchange& exchange, ExchangeState& state, std::string_view id) {
+  if (exchange.carrier == nullptr) return false;
+  const std::string_view whole = bound_text(exchange, settings_.binding.rule(), id);
+  state.original_id = id;
+  if (recall(exchange, state, Purpose::kSession, whole)) return true;
+  const SessionCarrier::Place place = exchange.carrier->find(exchange, id);
+  if (place.kind == SessionCarrier::Kind::kEnded || place.kind == SessionCarrier::Kind::kUnknown)
+    return false;
+  state.claim = Claim::kToken;
+  state.facts.pool = settings_.rules.pool;
+  if (place.kind != SessionCarrier::Kind::kMoved || place.replica == nullptr) return true;
+  state.facts = sealer_.facts_of(*place.replica);
+  state.replica = table_.index_of(state.facts.replica);
+  state.original_id = place.original_id;
+  if (place.original_id == id) {
+    memory_of(exchange.client, plan_.serial())
+        .remember(Purpose::kSession, whole, state.facts, state.replica);
+  }
   return true;
 }
 
@@ -223,14 +288,18 @@ bool ClaimReader::read_cookies(Exchange& exchange, ExchangeState& state, const C
   return false;
 }
 
-bool ClaimReader::open(Exchange& exchange, ExchangeState& state, const Sent& sent) {
+bool ClaimReader::recall(const Exchange& exchange, ExchangeState& state, Purpose purpose,
+                         std::string_view whole) const {
   const ConnectionMemory* held = held_memory(exchange.client);
-  if (held != nullptr && held->holds(plan_.serial(), sent.purpose, sent.whole)) {
-    state.facts = held->facts;
-    state.replica = held->replica;
-    state.claim = Claim::kToken;
-    return true;
-  }
+  if (held == nullptr || !held->holds(plan_.serial(), purpose, whole)) return false;
+  state.facts = held->facts;
+  state.replica = held->replica;
+  state.claim = Claim::kToken;
+  return true;
+}
+
+bool ClaimReader::open(Exchange& exchange, ExchangeState& state, const Sent& sent) {
+  if (recall(exchange, state, sent.purpose, sent.whole)) return true;
   if (box_.open(sent.token, sent.purpose, sent.bound, state.facts) != Opening::kOpened)
     return false;
   state.replica = table_.index_of(state.facts.replica);

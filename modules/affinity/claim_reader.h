@@ -9,6 +9,7 @@
 #include "modules/affinity/affinity_plan.h"
 #include "modules/affinity/exchange_state.h"
 #include "modules/affinity/replica_table.h"
+#include "modules/affinity/session_sealer.h"
 #include "modules/affinity/token.h"
 
 namespace limpet::affinity {
@@ -16,7 +17,8 @@ namespace limpet::affinity {
 /// Borrows: everything given. Thread: its worker.
 class ClaimReader {
  public:
-  ClaimReader(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table) noexcept;
+  ClaimReader(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table,
+              Sealer& sealer) noexcept;
 
   /// Reads the claim of a request that has not been read before.
   /// Cost: where the connection remembers the token, one comparison of it and no decryption.
@@ -30,6 +32,13 @@ class ClaimReader {
  private:
   [[nodiscard]] bool read_source(Exchange& exchange, ExchangeState& state, const Source& source);
   [[nodiscard]] bool read_session(Exchange& exchange, ExchangeState& state);
+  /// The session id in the query of a legacy POST.
+  [[nodiscard]] bool read_query_session(Exchange& exchange, ExchangeState& state);
+  /// Reads a session id: false where it leads nowhere. What the replica is to see instead is then
+  /// state.original_id.
+  [[nodiscard]] bool take_session(Exchange& exchange, ExchangeState& state, std::string_view id);
+  [[nodiscard]] bool take_wrapped(Exchange& exchange, ExchangeState& state, std::string_view id);
+  [[nodiscard]] bool take_learned(Exchange& exchange, ExchangeState& state, std::string_view id);
   [[nodiscard]] bool read_cookies(Exchange& exchange, ExchangeState& state, const CookieForm& form);
   void strip_cookies(Exchange& exchange, ExchangeState& state) const;
   /// Reads a Cookie field that is the same, octet for octet, as the last one of this connection;
@@ -47,11 +56,14 @@ class ClaimReader {
   };
   /// Opens it, or remembers what it said.
   [[nodiscard]] bool open(Exchange& exchange, ExchangeState& state, const Sent& sent);
+  [[nodiscard]] bool recall(const Exchange& exchange, ExchangeState& state, Purpose purpose,
+                            std::string_view whole) const;
 
   const AffinityPlan& plan_;
   const AffinitySettings& settings_;
   TokenBox& box_;
   const ReplicaTable& table_;
+  Sealer& sealer_;
   bool is_cookie_first_;  ///< the Cookie field alone decides where it holds a token
 };
 

@@ -12,6 +12,7 @@
 
 #include "daemon/base/text.h"
 #include "daemon/base/units.h"
+#include "daemon/http/mcp_head.h"
 #include "modules/affinity/affinity_plan.h"
 #include "modules/affinity/replica_table.h"
 
@@ -113,7 +114,14 @@ class Explainer {
     const Source* source = source_of(Source::Kind::kSession, {});
     if (source == nullptr) return;
     answer_.rule = "mcp session id";
-    const std::string_view id = question_.value;
+    std::string_view id = question_.value;
+    // The URI of a legacy session, as its client posts to it.
+    if (const QueryValue at = find_session_id(id); at.bytes > 0) id = id.substr(at.begin, at.bytes);
+    if (settings_.is_learning) {
+      return say_none(
+          "session_ids = \"learn\": the id is the replica's own, and where it lives is remembered, "
+          "not written in it");
+    }
     if (id.size() < kTokenLetters + 2 || id[kTokenLetters] != '-') {
       note("it is not of the form that limpet gives session ids: " + std::to_string(kTokenLetters) +
            " letters and digits, \"-\", and the replica's own id");
@@ -121,6 +129,11 @@ class Explainer {
     }
     const std::string_view original = id.substr(kTokenLetters + 1);
     note("the replica knows the session as " + text::escaped(original));
+    if (settings_.binding.kind != PrincipalRule::Kind::kOff) {
+      return say_none(
+          "bind_to: the id opens only in a request of whoever opened the session, and is unknown in "
+          "any other");
+    }
     explain_token(*source, id.substr(0, kTokenLetters), Purpose::kSession, original);
   }
 
@@ -128,14 +141,18 @@ class Explainer {
     const Source* source = source_of(kind, text::to_lower(question_.name));
     if (source == nullptr) return;
     answer_.rule = source->label;
-    if (question_.value.empty()) return say_none("an empty value ties a request to nothing");
+    const std::uint64_t key = asked_key(*source);
+    if (key == 0) return say_none("such a value ties a request to nothing");
     const ReplicaTable table(pool_);
-    const std::uint64_t key = key_of(question_.value);
     const std::uint32_t owner = table.first_of(key, [](std::uint32_t) { return true; });
     if (owner == kNoReplica) return say_none("no replica of the pool has a weight above 0");
     const Replica& replica = pool_.replicas[owner];
     answer_.replica = replica.id;
     note("the hash of the value puts " + replica.id + " first");
+    if (kind == Source::Kind::kPrincipal) {
+      note("the claim is not verified here: it decides about the place and nothing else");
+      note("while that replica has more than its part of the load, the next one takes the request");
+    }
     note(state_of(replica, now_));
     say_standing(*source, replica);
     const std::uint32_t next = table.first_of(key, [&](std::uint32_t i) { return i != owner; });
@@ -156,6 +173,19 @@ class Explainer {
       list += (list.empty() ? "\"" : ", \"") + source.label + "\"";
     say_none("pool " + settings_.pool_name + " has affinity from = [" + list + "]");
     return nullptr;
+  }
+
+  // The key that the value would have in a request; 0 where it says nothing.
+  [[nodiscard]] std::uint64_t asked_key(const Source& source) const {
+    const std::string_view value = question_.value;
+    if (source.kind == Source::Kind::kPrincipal) {
+      if (source.principal.kind == PrincipalRule::Kind::kHeader) return header_principal(value);
+      const std::string_view token = bearer_token(value);
+      return jwt_principal(token.empty() ? value : token);
+    }
+    if (!source.name.starts_with(kParameterPrefix)) return value.empty() ? 0 : key_of(value);
+    const std::optional<std::string> decoded = decoded_value(value);
+    return !decoded || decoded->empty() ? 0 : key_of(*decoded);
   }
 
   void explain_token(const Source& source, std::string_view token, Purpose purpose,
@@ -252,6 +282,7 @@ void AffinityPlan::explain(const ExplainQuestion& question, const PoolFacts& poo
   if (question.kind == "session") return explainer.explain_session();
   if (question.kind == "header") return explainer.explain_key(Source::Kind::kHeader);
   if (question.kind == "query") return explainer.explain_key(Source::Kind::kQuery);
+  if (question.kind == "principal") return explainer.explain_key(Source::Kind::kPrincipal);
   if (question.kind == "client-ip") return explainer.explain_key(Source::Kind::kClientAddress);
   answer.is_answered = false;
 }

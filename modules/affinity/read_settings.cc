@@ -15,12 +15,21 @@ namespace limpet::affinity {
 
 namespace {
 
-constexpr std::string_view kLater = " is not available yet in this version";
+PrincipalSetting read_principal(const ConfigReader& reader) {
+  const std::string said =
+      reader.text("principal", "jwt", "jwt or header:NAME: whom the source principal places by");
+  if (auto rule = parse_principal(said, "jwt")) return *std::move(rule);
+  reader.mistake("principal", "principal: \"" + text::escaped(said) +
+                                  "\" names nobody; expected jwt or header:NAME");
+  return {PrincipalRule::Kind::kJwtSubject, {}};
+}
 
 std::vector<Source> read_sources(const ConfigReader& reader) {
   std::vector<Source> sources;
+  const PrincipalSetting principal = read_principal(reader);
   const std::vector<std::string> texts = reader.texts(
-      "from", {"cookie"}, "in order: cookie, header:NAME, query:NAME, mcp, client-ip; [] for none");
+      "from", {"cookie"},
+      "in order: cookie, header:NAME, query:NAME, mcp, principal, client-ip; [] for none");
   for (std::size_t i = 0; i < texts.size(); ++i) {
     Result<Source> source = parse_source(texts[i]);
     if (!source) {
@@ -34,6 +43,8 @@ std::vector<Source> read_sources(const ConfigReader& reader) {
       reader.mistake("from", i, "from: \"" + texts[i] + "\" stands here twice");
     else
       sources.push_back(*std::move(source));
+    if (!is_repeated && sources.back().kind == Source::Kind::kPrincipal)
+      sources.back().principal = principal;
   }
   return sources;
 }
@@ -147,25 +158,12 @@ TokenRules read_rules(const ConfigReader& reader, const std::string& pool_name) 
   return rules;
 }
 
-// Sessions of MCP have more settings than this version acts on; those that would promise something
-// are refused.
-void read_mcp(const ConfigReader& reader) {
-  if (reader.choice("session_ids", "wrap", {"wrap", "learn"}) == "learn") {
-    reader.mistake("session_ids", "session_ids: learn" + std::string(kLater) + "; expected wrap");
-  }
-  if (reader.choice("carry_over", "compatible", {"off", "compatible", "always"},
-                    "sessions are not carried over yet in this version") == "always") {
-    reader.mistake("carry_over", "carry_over: always" + std::string(kLater));
-  }
-  (void)reader.duration("keep_alive", std::chrono::seconds(15), Off::kAllowed,
-                        "has no effect yet in this version");
-  (void)reader.duration("session_idle", std::chrono::minutes(30), Off::kAllowed,
-                        "has no effect yet in this version");
-  if (reader.text("bind_to", "off") != "off") {
-    reader.mistake("bind_to", "bind_to" + std::string(kLater) + "; expected off");
-  }
-  if (!reader.text("store", "").empty())
-    reader.mistake("store", "store" + std::string(kLater) + "; expected \"\"");
+// What [pool.NAME.mcp] says about ids concerns their tokens; the rest is the module mcp's, which
+// also reports what cannot be read.
+void read_mcp(const ConfigReader& reader, AffinitySettings& settings) {
+  settings.is_learning = reader.text("session_ids", "wrap") == "learn";
+  if (auto rule = parse_principal(reader.text("bind_to", "off"), "jwt-subject"))
+    settings.binding = *std::move(rule);
 }
 
 std::shared_ptr<const KeyRing> read_keys(const PlanContext& context) {
@@ -201,7 +199,7 @@ AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& co
   settings.has_sessions =
       std::any_of(settings.sources.begin(), settings.sources.end(),
                   [](const Source& source) { return source.kind == Source::Kind::kSession; });
-  if (settings.has_sessions || pool.has("mcp")) read_mcp(pool.table("mcp"));
+  if (settings.has_sessions) read_mcp(pool.table("mcp"), settings);
   if (settings.cookie || settings.has_sessions) {
     settings.keys = read_keys(context);
     const std::string collision = ReplicaTable::collision(*context.pool);

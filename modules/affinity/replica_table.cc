@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/affinity/replica_table.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "daemon/base/hash.h"
@@ -12,6 +13,10 @@ namespace {
 
 constexpr std::uint64_t kValueSeed = 0x6c696d7065747661;
 constexpr std::uint64_t kRevisionSeed = 0x6c696d7065747276;
+
+constexpr double kLoadFactor = 1.25;
+// A key may always have a few requests at once; only then does the bound scatter it.
+constexpr double kLoadFloor = 4;
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
   std::uint64_t z = a ^ (b * 0x9e3779b97f4a7c15U);
@@ -57,6 +62,27 @@ ReplicaTable::Rank ReplicaTable::rank_of(std::uint32_t index, std::uint64_t key)
   if (has_revisions_) rank.revision = score(entry.revision_share, mix(key, entry.revision_mark));
   rank.replica = score(entry.weight, mix(key, entry.mark));
   return rank;
+}
+
+std::uint32_t ReplicaTable::first_with_room(std::uint64_t key,
+                                            const Candidates& candidates) const {
+  const auto is_eligible = [&](std::uint32_t i) {
+    return i < candidates.size() && candidates.is_eligible(candidates.at(i));
+  };
+  double weights = 0;
+  double in_flight = 1;  // the request to be placed
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    if (!is_eligible(i)) continue;
+    weights += entries_[i].weight;
+    in_flight += candidates.at(i).vitals->in_flight();
+  }
+  const std::uint32_t found = first_of(key, [&](std::uint32_t i) {
+    if (!is_eligible(i)) return false;
+    const double fair = in_flight * entries_[i].weight / weights;
+    const double bound = std::max(kLoadFloor, std::ceil(kLoadFactor * fair));
+    return candidates.at(i).vitals->in_flight() + 1 <= bound;
+  });
+  return found != kNoReplica ? found : first_of(key, is_eligible);
 }
 
 std::string ReplicaTable::collision(const PoolFacts& pool) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/module/candidates.h"
 #include "daemon/module/pool.h"
 
 namespace limpet::affinity {
@@ -49,6 +50,12 @@ class ReplicaTable {
     }
     return found;
   }
+
+  /// The first eligible replica in the order of `key` that has less than 1.25 times its fair part of
+  /// the requests in flight on those eligible, so that a few busy keys do not bury one replica;
+  /// kNoReplica where none is eligible. Cost: two looks at each replica.
+  [[nodiscard]] std::uint32_t first_with_room(std::uint64_t key,
+                                              const Candidates& candidates) const;
 
   /// Two replica ids whose marks are the same, as a sentence; empty where there are none.
   [[nodiscard]] static std::string collision(const PoolFacts& pool);

@@ -88,10 +88,9 @@ void ResponseWriter::learn_incarnation(HeaderList& fields, const Replica& replic
   if (known.load(std::memory_order_relaxed) != hash) known.store(hash, std::memory_order_relaxed);
 }
 
-std::string_view ResponseWriter::seal(Exchange& exchange, const TokenFacts& facts, Purpose purpose,
-                                      std::string_view bound) {
+std::string_view ResponseWriter::seal(Exchange& exchange, const TokenFacts& facts) {
   char* place = exchange.arena.allocate_text(kTokenLetters);
-  if (!box_.seal(facts, purpose, bound, place)) return {};
+  if (!box_.seal(facts, Purpose::kCookie, {}, place)) return {};
   return {place, kTokenLetters};
 }
 
@@ -99,25 +98,30 @@ std::string_view ResponseWriter::seal(Exchange& exchange, const TokenFacts& fact
 // new one from any response.
 void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& state) {
   HeaderList& fields = exchange.response->fields;
+  SessionFacts& session = exchange.session;
   const bool is_held = state.is_session() && state.claim == Claim::kToken &&
-                       exchange.affinity.outcome != Outcome::kMoved;
+                       (session.is_carried || exchange.affinity.outcome != Outcome::kMoved);
+  if (session.is_carried && exchange.affinity.outcome == Outcome::kMoved) {
+    note_end(exchange, state);
+    note_session(*exchange.replica, state.facts.last_seen, +1);
+  }
   if (is_held && exchange.request.method == Method::kDelete &&
       exchange.response->status / 100 == 2) {
-    note_end(exchange, state);
+    if (session.is_carried)
+      note_session(*exchange.replica, state.facts.last_seen, -1);
+    else
+      note_end(exchange, state);
   }
   if (!fields.may_have(FieldName::kMcpSessionId)) return;
   for (Field& field : fields.fields()) {
     if (field.id != FieldName::kMcpSessionId || field.is_removed || field.value_bytes == 0)
       continue;
     std::string_view wrapped = state.session_id;
-    if (!is_held || field.value() != state.original_id) {
-      const Replica& replica = *exchange.replica;
-      const TokenFacts facts =
-          facts_for(replica, replica_mark(replica.id), settings_.rules, worker_.wall_now());
-      const std::string_view token = seal(exchange, facts, Purpose::kSession, field.value());
-      if (token.empty()) continue;
-      wrapped = exchange.arena.join(token, "-", field.value());
-      note_session(replica, facts.last_seen, +1);
+    if (!is_held || field.value() != session.original_id) {
+      wrapped = settings_.is_learning ? field.value() : sealer_.seal(exchange, field.value());
+      if (settings_.is_learning) sealer_.count(*exchange.replica);
+      if (wrapped.empty()) continue;
+      session = {.client_id = wrapped, .original_id = field.value()};
       if (exchange.affinity.outcome == Outcome::kNone) exchange.affinity.outcome = Outcome::kNew;
     }
     field.value_data = wrapped.data();
@@ -155,7 +159,7 @@ void ResponseWriter::set_new_cookie(Exchange& exchange, const ExchangeState& sta
     return add_cookie(exchange, memory.burst_token);
   }
   const TokenFacts facts = facts_for(replica, mark, settings_.rules, worker_.wall_now());
-  const std::string_view token = seal(exchange, facts, Purpose::kCookie, {});
+  const std::string_view token = seal(exchange, facts);
   if (token.empty()) return;
   if (state.claim == Claim::kToken) note_end(exchange, state);
   note_session(replica, facts.last_seen, +1);
@@ -175,7 +179,7 @@ void ResponseWriter::renew_cookie(Exchange& exchange, const ExchangeState& state
   const std::uint32_t reported =
       incarnation_mark(replica.vitals->incarnation.load(std::memory_order_relaxed));
   if (facts.incarnation == 0) facts.incarnation = reported;
-  const std::string_view token = seal(exchange, facts, Purpose::kCookie, {});
+  const std::string_view token = seal(exchange, facts);
   if (token.empty()) return;
   note_end(exchange, state);
   note_session(replica, facts.last_seen, +1);

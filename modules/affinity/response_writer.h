@@ -11,6 +11,7 @@
 #include "modules/affinity/affinity_plan.h"
 #include "modules/affinity/exchange_state.h"
 #include "modules/affinity/replica_table.h"
+#include "modules/affinity/session_sealer.h"
 #include "modules/affinity/token.h"
 
 namespace limpet::affinity {
@@ -28,8 +29,13 @@ enum class AppWish : std::uint8_t {
 class ResponseWriter {
  public:
   ResponseWriter(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table,
-                 WorkerServices& worker) noexcept
-      : plan_(plan), settings_(plan.settings()), box_(box), table_(table), worker_(worker) {}
+                 Sealer& sealer, WorkerServices& worker) noexcept
+      : plan_(plan),
+        settings_(plan.settings()),
+        box_(box),
+        table_(table),
+        sealer_(sealer),
+        worker_(worker) {}
 
   /// Does all of it. `state` is null where select was never asked.
   void write(Exchange& exchange, ExchangeState* state);
@@ -44,10 +50,8 @@ class ResponseWriter {
   void renew_cookie(Exchange& exchange, const ExchangeState& state);
   void delete_cookie(Exchange& exchange);
   void add_cookie(Exchange& exchange, std::string_view token);
-  /// Seals for the exchange's replica; `bound` is a session's original id. Empty where sealing
-  /// failed.
-  [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts, Purpose purpose,
-                                      std::string_view bound);
+  /// Seals a cookie's token. Empty where sealing failed.
+  [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts);
   void show(Exchange& exchange) const;
   /// Moves a session in the ledger of a replica.
   void note_session(const Replica& replica, WallSeconds last_seen,
@@ -58,6 +62,7 @@ class ResponseWriter {
   const AffinitySettings& settings_;
   TokenBox& box_;
   const ReplicaTable& table_;
+  Sealer& sealer_;
   WorkerServices& worker_;
 };
 

@@ -68,7 +68,7 @@ TEST_CASE("the presets hold policies that affinity can read") {
 TEST_CASE("a wrong source is named at its place with what was expected") {
   const std::string text = mistakes("from = [\"cookie\", \"kookie\"]");
   CHECK(says(text, "test.toml:2:19"));
-  CHECK(says(text, "expected one of: cookie, header:NAME, query:NAME, mcp, client-ip"));
+  CHECK(says(text, "expected one of: cookie, header:NAME, query:NAME, mcp, principal, client-ip"));
   CHECK(says(mistakes("from = [\"header:\"]"), "header:X-User"));
   CHECK(says(mistakes("from = [\"header:a b\"]"), "not a header name"));
   CHECK(says(mistakes("from = [\"query:\"]"), "query:user"));
@@ -76,14 +76,12 @@ TEST_CASE("a wrong source is named at its place with what was expected") {
   CHECK(says(mistakes("from = [\"header:X-A\", \"header:x-a\"]"), "twice"));
 }
 
-TEST_CASE("what comes with a later version is refused, not pretended") {
-  CHECK(says(mistakes("from = [\"principal\"]"), "not available yet"));
-  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nsession_ids = \"learn\""),
-             "not available yet"));
-  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nbind_to = \"jwt-subject\""),
-             "not available yet"));
-  CHECK(says(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nstore = \"redis://127.0.0.1\""),
-             "not available yet"));
+TEST_CASE("a principal is a JWT's subject or a header's value") {
+  CHECK(mistakes("from = [\"principal\"]") == "");
+  CHECK(mistakes("from = [\"principal\"]\nprincipal = \"header:X-User\"") == "");
+  const std::string text = mistakes("from = [\"principal\"]\nprincipal = \"cookie\"");
+  CHECK(says(text, "principal: \"cookie\" names nobody; expected jwt or header:NAME"));
+  CHECK(says(text, "test.toml:3:13"));
 }
 
 TEST_CASE("a wrong policy is named with its key and what was expected") {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/mcp/desk.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "daemon/base/hash.h"
+
+namespace limpet::mcp {
+
+namespace {
+
+constexpr std::chrono::seconds kDeleteWithin{5};
+
+// Lives until its call is over; nobody else knows it.
+class Farewell final : public CallOwner {
+ public:
+  static void send(ReplicaCalls& calls, CallRequest request) {
+    auto* farewell = new Farewell;
+    farewell->call_ = calls.call(std::move(request), *farewell);
+  }
+
+  void on_call_head(const ResponseHead&) override {}
+  void on_call_body(std::string_view) override {}
+  void on_call_end() override { delete this; }
+  void on_call_failed(FailureCause) override { delete this; }
+
+ private:
+  ~Farewell() = default;
+
+  std::unique_ptr<ReplicaCall> call_;
+};
+
+}  // namespace
+
+WallSeconds birth_second(const Desk& desk, const Replica& replica) noexcept {
+  const std::chrono::seconds dead(replica.vitals->last_dead_s.load(std::memory_order_relaxed));
+  return std::max(desk.worker.wall_now(), WallSeconds(dead) + std::chrono::seconds(1));
+}
+
+std::string mark_of(std::string_view session_id) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::uint64_t hash = stable_hash(session_id);
+  std::string mark(12, '0');
+  for (char& c : mark) {
+    c = kDigits[hash & 15U];
+    hash >>= 4U;
+  }
+  return mark;
+}
+
+void send_delete(const Desk& desk, const Replica& replica, std::string_view target,
+                 std::string_view authority,
+                 std::vector<std::pair<std::string, std::string>> fields) {
+  if (desk.worker.calls() == nullptr) return;
+  CallRequest request;
+  request.pool = &desk.pool;
+  request.replica = &replica;
+  request.method = Method::kDelete;
+  request.method_text = "DELETE";
+  request.authority = desk.pool.forwards_client_host ? authority : std::string_view{};
+  request.target = target;
+  request.fields = std::move(fields);
+  request.head_within = kDeleteWithin;
+  request.silence_max = kDeleteWithin;
+  Farewell::send(*desk.worker.calls(), std::move(request));
+}
+
+}  // namespace limpet::mcp

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "modules/mcp/session_activity.h"
+
+namespace limpet::mcp {
+
+void SessionActivity::begin(std::string_view id, Doing doing, Instant now) {
+  ++(doing == Doing::kCall ? running_calls_ : open_streams_);
+  auto at = sessions_.find(id);
+  if (at == sessions_.end()) {
+    if (sessions_.size() >= kSessionsMax) {
+      store_.touch(id, now);
+      return;
+    }
+    at = sessions_.emplace(std::string(id), Use{}).first;
+  }
+  ++(doing == Doing::kCall ? at->second.calls : at->second.streams);
+}
+
+void SessionActivity::end(std::string_view id, Doing doing, Instant now) {
+  std::size_t& all = doing == Doing::kCall ? running_calls_ : open_streams_;
+  if (all > 0) --all;
+  const auto at = sessions_.find(id);
+  if (at == sessions_.end()) {
+    store_.touch(id, now);
+    return;
+  }
+  std::uint32_t& count = doing == Doing::kCall ? at->second.calls : at->second.streams;
+  if (count > 0) --count;
+}
+
+void SessionActivity::tell(Instant now) {
+  if (now - told_ < kTellEvery) return;
+  told_ = now;
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
+    store_.touch(at->first, now);
+    const bool is_idle = at->second.calls == 0 && at->second.streams == 0;
+    at = is_idle ? sessions_.erase(at) : std::next(at);
+  }
+}
+
+bool SessionActivity::is_shared(std::string_view id) const {
+  const auto at = sessions_.find(id);
+  return at != sessions_.end() && at->second.calls + at->second.streams > 1;
+}
+
+bool SessionActivity::is_busy(std::string_view id) const {
+  const auto at = sessions_.find(id);
+  return at != sessions_.end() && (at->second.calls > 0 || at->second.streams > 0);
+}
+
+}  // namespace limpet::mcp
