@@ -92,6 +92,7 @@ FailureCause ReplicaSlot::dial_plain(Lease& lease, const LendWish& wish) {
 FailureCause ReplicaSlot::dial(Lease& lease, const LendWish& wish) {
   Fd fd;
   if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
+  keep_alive(fd.number());  // beside a handshake or for many requests, what it costs is nothing
   connect_timeout_ = wish.connect_timeout;
   const auto sharing = may_share() ? Dialler::Sharing::kShared : Dialler::Sharing::kPrivate;
   auto& dialler =

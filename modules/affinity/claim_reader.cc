@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "daemon/base/text.h"
 #include "daemon/http/cookie.h"
 
 namespace limpet::affinity {
@@ -28,13 +30,14 @@ bool accepts_json_and_events(const HeaderList& fields) noexcept {
 }
 
 Field* only_cookie_field(HeaderList& fields) noexcept {
-  Field* found = nullptr;
-  for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kCookie || field.is_removed) continue;
-    if (found != nullptr) return nullptr;
-    found = &field;
-  }
-  return found;
+  const auto is_cookie = [](const Field& field) {
+    return field.id == FieldName::kCookie && !field.is_removed;
+  };
+  const std::span<Field> all = fields.fields();
+  const auto found = std::find_if(all.begin(), all.end(), is_cookie);
+  if (found == all.end() || std::find_if(found + 1, all.end(), is_cookie) != all.end())
+    return nullptr;
+  return &*found;
 }
 
 std::string_view unquoted(std::string_view value) noexcept {
@@ -110,7 +113,7 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   const ConnectionMemory* held = held_memory(exchange.client);
   if (held == nullptr || held->plan != plan_.serial()) return false;
   const std::string_view all = field.value();
-  if (all.empty() || all != held->cookie_field) return false;
+  if (all.empty() || !text::equals(all, held->cookie_field)) return false;
   state.claim = Claim::kToken;
   state.source = settings_.sources.data();
   state.sent_cookie = true;
@@ -118,12 +121,15 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   state.facts = held->facts;
   state.replica = held->replica;
   if (held->cut_bytes == 0) return true;
+  // Mostly there is nothing else in it.
+  if (held->cut_bytes == all.size()) {
+    field.is_removed = true;
+    return true;
+  }
   const std::string_view before = all.substr(0, held->cut_begin);
   const std::string_view behind = all.substr(held->cut_begin + held->cut_bytes);
-  const std::string_view rest = behind.empty() ? before : exchange.arena.join(before, behind);
-  field.is_removed = rest.empty();
-  field.value_data = rest.data();
-  field.value_bytes = static_cast<std::uint32_t>(rest.size());
+  exchange.request.fields.replace(field,
+                                  behind.empty() ? before : exchange.arena.join(before, behind));
   return true;
 }
 
@@ -201,8 +207,7 @@ bool ClaimReader::read_session(Exchange& exchange, ExchangeState& state) {
     return true;
   state.session_id = id;
   state.original_id = original;
-  found.field->value_data = original.data();
-  found.field->value_bytes = static_cast<std::uint32_t>(original.size());
+  exchange.request.fields.replace(*found.field, original);
   return true;
 }
 
