@@ -136,7 +136,8 @@ goals_with_deps := run test unit life e2e bench fuzz
 ifneq ($(filter $(goals_with_deps),$(MAKECMDGOALS)),)
   $(flags_file): | deps-present
 endif
-package_sets := build $(if $(filter test e2e,$(MAKECMDGOALS)),node) $(if $(filter fuzz,$(MAKECMDGOALS)),test) \
+package_sets := build $(if $(filter test e2e,$(MAKECMDGOALS)),node) \
+  $(if $(filter test unit life e2e,$(MAKECMDGOALS)),parties) $(if $(filter fuzz,$(MAKECMDGOALS)),test) \
   $(if $(filter bench,$(MAKECMDGOALS)),bench)
 
 ##@ Run
@@ -258,7 +259,7 @@ tidy: ## clang-tidy over all sources; ONLY=text for those whose path contains it
 ##@ Install
 .PHONY: deps deps-present
 deps: ## install the Debian packages that building and testing need, where missing
-	@.ci/deps build node test
+	@.ci/deps build node parties test
 
 deps-present:
 	@.ci/deps $(package_sets)

@@ -3,15 +3,14 @@
 // Arena: bump memory that lives as long as one exchange; freed in one go, destructors are not run.
 // ArenaPool keeps a worker's arenas warm. Not for anything that outlives the exchange.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace limpet {
 
@@ -33,7 +32,7 @@ class Arena {
     return std::exchange(next_, next_ + rounded);
   }
   /// Memory for characters; not aligned, so texts pack tightly when allocated in a row.
-  [[nodiscard]] char* allocate_text(std::size_t bytes) {
+  [[gnu::always_inline]] [[nodiscard]] char* allocate_text(std::size_t bytes) {
     return static_cast<char*>(allocate(bytes));
   }
 
@@ -63,7 +62,13 @@ class Arena {
   template <typename T, typename... Args>
   [[nodiscard]] T* make(Args&&... args) {
     static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
-    return new (allocate(sizeof(T))) T(std::forward<Args>(args)...);
+    void* const place = allocate(sizeof(T));
+    // Without arguments not T(), which may clear the memory before the initialisers fill it.
+    if constexpr (sizeof...(Args) == 0 && !std::is_trivially_default_constructible_v<T>) {
+      return new (place) T;
+    } else {
+      return new (place) T(std::forward<Args>(args)...);
+    }
   }
   /// An array of default-made objects.
   template <typename T>
@@ -79,9 +84,19 @@ class Arena {
   void take_back(char* from) noexcept {
     next_ = from + (-reinterpret_cast<std::uintptr_t>(from) & 7);
   }
+  /// The next `bytes` of this block, to be written to before they are taken, or null where it has
+  /// fewer. Nothing may be allocated before take_until().
+  [[nodiscard]] char* preview(std::size_t bytes) noexcept {
+    return room() < bytes ? nullptr : next_;
+  }
+  /// Takes what was previewed up to `end`, which leaves 8 bytes of it at least.
+  void take_until(char* end) noexcept {
+    next_ = end + (-reinterpret_cast<std::uintptr_t>(end) & 7);
+  }
   /// Forgets everything handed out.
   void reset() noexcept {
-    release_extra();
+    if (extra_ != nullptr) [[unlikely]]
+      release_extra();
     next_ = first_;
     end_ = first_ + kFirstBytes;
   }
@@ -108,26 +123,31 @@ class ArenaPool {
  public:
   static constexpr std::size_t kKept = 256;
 
+  ArenaPool() = default;
+  ArenaPool(const ArenaPool&) = delete;
+  ArenaPool& operator=(const ArenaPool&) = delete;
+  ~ArenaPool() {
+    while (count_ > 0)
+      delete spare_[--count_];  // NOLINT(cppcoreguidelines-owning-memory)
+  }
+
   [[nodiscard]] Arena* take() {
-    if (spare_.empty()) return new Arena;  // NOLINT(cppcoreguidelines-owning-memory)
-    Arena* arena = spare_.back().release();
-    spare_.pop_back();
-    return arena;
+    if (count_ == 0) return new Arena;  // NOLINT(cppcoreguidelines-owning-memory)
+    return spare_[--count_];
   }
   /// Takes back an arena that take() gave; nothing in it may be used any more.
   void give(Arena* arena) noexcept {
-    std::unique_ptr<Arena> owned(arena);
-    if (spare_.size() >= kKept) return;
-    owned->reset();
-    spare_.push_back(std::move(owned));
+    if (count_ == kKept) [[unlikely]] {
+      delete arena;  // NOLINT(cppcoreguidelines-owning-memory)
+      return;
+    }
+    arena->reset();
+    spare_[count_++] = arena;
   }
 
  private:
-  std::vector<std::unique_ptr<Arena>> spare_ = [] {
-    std::vector<std::unique_ptr<Arena>> places;
-    places.reserve(kKept);
-    return places;
-  }();
+  std::array<Arena*, kKept> spare_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace limpet

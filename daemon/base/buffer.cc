@@ -46,14 +46,16 @@ struct Cleaner {
   void stand_by() const noexcept {}
 };
 
-char* take_fresh(std::size_t bytes) {
+[[gnu::noinline]] char* take_fresh(std::size_t bytes) {
   thread_local const Cleaner cleaner;
   cleaner.stand_by();
   return static_cast<char*>(::operator new(bytes));
 }
 
 std::size_t class_of(std::size_t bytes) {
-  std::size_t index = 0;
+  if (bytes <= BlockCache::kSmallestBytes) [[likely]]
+    return 0;
+  std::size_t index = 1;
   while (index < BlockCache::kClasses && class_bytes(index) < bytes)
     ++index;
   return index;
@@ -61,19 +63,19 @@ std::size_t class_of(std::size_t bytes) {
 
 }  // namespace
 
-char* BlockCache::take(std::size_t& bytes) {
+[[gnu::always_inline]] inline BlockCache::Block BlockCache::take(std::size_t bytes) {
   const std::size_t index = class_of(bytes);
   if (index < kClasses) bytes = class_bytes(index);
   mine.in_use += bytes;
   if (index == kClasses || mine.blocks[index] == nullptr) [[unlikely]]
-    return take_fresh(bytes);
+    return {take_fresh(bytes), bytes};
   Spare* const block = mine.blocks[index];
   mine.blocks[index] = block->next;
   --mine.counts[index];
-  return reinterpret_cast<char*>(block);
+  return {reinterpret_cast<char*>(block), bytes};
 }
 
-void BlockCache::give(char* block, std::size_t bytes) noexcept {
+[[gnu::always_inline]] inline void BlockCache::give(char* block, std::size_t bytes) noexcept {
   mine.in_use -= bytes;
   const std::size_t index = class_of(bytes);
   if (index == kClasses || mine.counts[index] == kKept[index] || mine.is_over) [[unlikely]] {
@@ -86,12 +88,23 @@ void BlockCache::give(char* block, std::size_t bytes) noexcept {
 
 std::size_t BlockCache::bytes_in_use() noexcept { return mine.in_use; }
 
+void Buffer::give_back() noexcept {
+  BlockCache::give(data_, capacity_);
+  data_ = nullptr;
+  begin_ = end_ = capacity_ = 0;
+}
+
 void Buffer::grow(std::size_t bytes) {
-  if (data_ == nullptr) {
-    data_ = BlockCache::take(bytes);
-    capacity_ = static_cast<std::uint32_t>(bytes);
+  if (data_ != nullptr) [[unlikely]] {
+    grow_further(bytes);
     return;
   }
+  const BlockCache::Block block = BlockCache::take(bytes);
+  data_ = block.data;
+  capacity_ = static_cast<std::uint32_t>(block.bytes);
+}
+
+void Buffer::grow_further(std::size_t bytes) {
   const std::size_t held = size();
   // Space freed at the front is used before more is taken.
   if (capacity_ >= held + bytes && begin_ >= capacity_ / 2) {
@@ -99,11 +112,11 @@ void Buffer::grow(std::size_t bytes) {
   } else {
     std::size_t wanted = held + bytes;
     if (wanted < std::size_t{capacity_} * 2) wanted = std::size_t{capacity_} * 2;
-    char* bigger = BlockCache::take(wanted);
-    if (held > 0) std::memcpy(bigger, data_ + begin_, held);
+    const BlockCache::Block bigger = BlockCache::take(wanted);
+    if (held > 0) std::memcpy(bigger.data, data_ + begin_, held);
     BlockCache::give(data_, capacity_);
-    data_ = bigger;
-    capacity_ = static_cast<std::uint32_t>(wanted);
+    data_ = bigger.data;
+    capacity_ = static_cast<std::uint32_t>(bigger.bytes);
   }
   begin_ = 0;
   end_ = static_cast<std::uint32_t>(held);

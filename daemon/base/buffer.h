@@ -21,11 +21,18 @@ class BlockCache {
   static constexpr std::size_t kSmallestBytes =
       1024;  ///< then four times as much each: 1 KiB … 1 MiB
 
-  /// A block of at least `bytes`; `bytes` becomes its true size.
-  [[nodiscard]] static char* take(std::size_t& bytes);
-  static void give(char* block, std::size_t bytes) noexcept;
   /// Bytes of all blocks that are out, on this thread.
   [[nodiscard]] static std::size_t bytes_in_use() noexcept;
+
+ private:
+  friend class Buffer;
+  struct Block {
+    char* data;
+    std::size_t bytes;
+  };
+  /// A block of at least `bytes`, with its true size.
+  [[nodiscard]] static Block take(std::size_t bytes);
+  static void give(char* block, std::size_t bytes) noexcept;
 };
 
 /// A queue of bytes in one piece.
@@ -58,7 +65,7 @@ class Buffer {
     return data_ + end_;
   }
   void commit(std::size_t bytes) noexcept { end_ += static_cast<std::uint32_t>(bytes); }
-  void append(std::string_view bytes) {
+  [[gnu::always_inline]] void append(std::string_view bytes) {
     if (bytes.empty()) return;
     std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
     commit(bytes.size());
@@ -72,11 +79,11 @@ class Buffer {
 
  private:
   void grow(std::size_t bytes);
+  [[gnu::noinline]] void grow_further(std::size_t bytes);
   void release() noexcept {
-    if (data_ != nullptr) BlockCache::give(data_, capacity_);
-    data_ = nullptr;
-    begin_ = end_ = capacity_ = 0;
+    if (data_ != nullptr) give_back();
   }
+  void give_back() noexcept;
 
   char* data_ = nullptr;
   std::uint32_t begin_ = 0;

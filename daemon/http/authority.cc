@@ -51,6 +51,10 @@ constexpr std::size_t kBlock = 16;
   return _mm_movemask_epi8(_mm_andnot_si128(hash, between(block, '!', '~'))) == 0xffff;
 }
 
+[[nodiscard]] inline bool has_question_mark(__m128i block) noexcept {
+  return _mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('?'))) != 0;
+}
+
 // Letters, digits, "-" and "."; the "/" between them in ASCII is left out by hand.
 [[nodiscard]] inline bool is_plain_host_block(__m128i block) noexcept {
   const __m128i letter = between(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 'z');
@@ -61,7 +65,7 @@ constexpr std::size_t kBlock = 16;
 #endif
 
 // Visible ASCII without "#"; RFC 3986 is stricter, but browsers send "|", "{" and their like.
-[[nodiscard]] bool is_target(std::string_view target) noexcept {
+[[nodiscard]] inline bool is_target(std::string_view target) noexcept {
 #if defined(__SSE2__)
   if (target.size() > kBlock) {
     const std::size_t last = target.size() - kBlock;
@@ -77,7 +81,7 @@ constexpr std::size_t kBlock = 16;
 
 // Whether `host` is a name or IPv4 address without any of the rarer characters of a reg-name. False
 // means: look closely.
-[[nodiscard]] bool is_plain_host([[maybe_unused]] std::string_view host) noexcept {
+[[nodiscard]] inline bool is_plain_host([[maybe_unused]] std::string_view host) noexcept {
 #if defined(__SSE2__)
   return host.size() >= 4 && host.size() <= kBlock &&
          is_plain_host_block(filled_block(host.data(), host.size()));
@@ -135,9 +139,13 @@ constexpr std::size_t kBlock = 16;
   return value <= kPortMax;
 }
 
-void split_path(RequestHead& head, std::string_view target) noexcept {
+[[gnu::always_inline]] inline void split_path(RequestHead& head, std::string_view target) noexcept {
   head.target = target;
   head.path = target;
+#if defined(__SSE2__)
+  const bool is_short = target.size() >= 4 && target.size() <= kBlock;
+  if (is_short && !has_question_mark(filled_block(target.data(), target.size()))) return;
+#endif
   const std::size_t mark = target.find('?');
   if (mark == std::string_view::npos) return;
   head.path = target.substr(0, mark);
@@ -155,8 +163,10 @@ void split_path(RequestHead& head, std::string_view target) noexcept {
     return head.version == HttpVersion::kHttp10 ? Refusal{}
                                                 : bad("RFC 9112 section 3.2: no Host field");
   }
+  const std::string_view value = host->value();
+  if (is_plain_host(value) || value.empty()) return {};
   Authority parsed;
-  if (host->value_bytes == 0 || parse_authority(host->value(), parsed)) return {};
+  if (parse_authority(value, parsed)) return {};
   return bad("RFC 9112 section 3.2: invalid Host field");
 }
 
@@ -181,8 +191,7 @@ void split_path(RequestHead& head, std::string_view target) noexcept {
   if (host == nullptr) {
     head.fields.add(FieldName::kHost, authority);
   } else {
-    host->value_data = authority.data();
-    host->value_bytes = static_cast<std::uint32_t>(authority.size());
+    head.fields.replace(*host, authority);
   }
   if (rest.empty()) {
     // RFC 9112 section 3.2.4: OPTIONS of a URI without a path becomes "*".
@@ -210,8 +219,8 @@ bool parse_authority(std::string_view text, Authority& parsed) noexcept {
   while (host_bytes > 0 && text::is_digit(text[host_bytes - 1]))
     --host_bytes;
   host_bytes = host_bytes > 0 && text[host_bytes - 1] == ':' ? host_bytes - 1 : text.size();
-  if (is_plain_host(text.substr(0, host_bytes))) {
-    parsed.host = text.substr(0, host_bytes);
+  if (const std::string_view host{text.data(), host_bytes}; is_plain_host(host)) {
+    parsed.host = host;
     parsed.port = host_bytes == text.size() ? std::string_view{} : text.substr(host_bytes + 1);
     return is_port(parsed.port);
   }

@@ -91,14 +91,13 @@ std::size_t remove_cookie(HeaderList& fields, std::string_view name) {
     if (field.id != FieldName::kCookie || field.is_removed) continue;
     // Most fields do not have it and must not be copied.
     if (field.value().find(name) == std::string_view::npos) continue;
-    char* const copy = fields.arena().allocate_text(field.value_bytes);
+    char* const copy = fields.arena().allocate_text(field.value().size());
     const std::size_t before = removed;
     char* const end = copy_without(field.value(), name, copy, removed);
     if (removed == before) continue;
     const std::string_view left{copy, static_cast<std::size_t>(end - copy)};
     field.is_removed = text::trim(left).empty();
-    field.value_data = left.data();
-    field.value_bytes = static_cast<std::uint32_t>(left.size());
+    fields.replace(field, left);
   }
   return removed;
 }

@@ -73,22 +73,18 @@ namespace field_names {
 /// A table in which a name of at most 16 bytes is found by one multiplication and one comparison.
 struct Index {
   static constexpr std::size_t kSlots = 128;
-  /// The name's bytes in memory order, zeros behind it.
-  struct Slot {
+  /// A name's bytes in memory order, zeros behind it.
+  struct alignas(16) Text {
     std::uint64_t first = 0;
     std::uint64_t second = 0;
   };
   std::uint64_t factor = 0;
-  std::array<Slot, kSlots> slots{};
+  std::array<Text, kSlots> texts{};
   std::array<FieldName, kSlots> names{};
 
-  [[nodiscard]] static constexpr std::size_t slot_of(std::uint64_t first, std::uint64_t second,
-                                                     std::uint64_t factor) noexcept {
-    return static_cast<std::size_t>(((first ^ second) * factor) >> 57);
-  }
-  [[nodiscard]] FieldName find(std::uint64_t first, std::uint64_t second) const noexcept {
-    const std::size_t at = slot_of(first, second, factor);
-    return slots[at].first == first && slots[at].second == second ? names[at] : FieldName::kOther;
+  /// Where a name is, if it is anywhere; `folded` is the exclusive or of its two halves.
+  [[nodiscard]] constexpr std::size_t slot_of(std::uint64_t folded) const noexcept {
+    return static_cast<std::size_t>((folded * factor) >> 57);
   }
 };
 
@@ -114,11 +110,11 @@ struct Index {
     for (std::size_t i = 1; i < kFieldSpellings.size() && is_good; ++i) {
       const std::string_view name = kFieldSpellings[i];
       if (name.size() > kShort) continue;
-      const Index::Slot slot{word_of(name, 0), word_of(name, 8)};
-      const std::size_t at = Index::slot_of(slot.first, slot.second, factor);
+      const Index::Text text{word_of(name, 0), word_of(name, 8)};
+      const std::size_t at = index.slot_of(text.first ^ text.second);
       is_good = !is_taken[at];
       is_taken[at] = true;
-      index.slots[at] = slot;
+      index.texts[at] = text;
       index.names[at] = static_cast<FieldName>(i);
     }
     if (is_good) return index;
@@ -147,6 +143,48 @@ inline constexpr std::array<char, 256> kLowerToken = [] {
   return length;
 }
 
+#if defined(__SSE2__) && defined(__x86_64__)
+/// The letters and "-" at the start of a line.
+struct Letters {
+  __m128i text;  ///< in lower case, zeros behind them
+  std::size_t count;
+};
+
+/// Lowers up to 16 of them in place, and reads them.
+[[gnu::always_inline]] [[nodiscard]] inline Letters lower_letters(char* line) noexcept {
+  constexpr std::size_t kBlock = 16;
+  alignas(16) static constexpr std::array<std::int8_t, 2 * kBlock> kLanes = {
+      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+  __m128i block;
+  std::memcpy(&block, line, kBlock);
+  const __m128i lowered = _mm_or_si128(block, _mm_set1_epi8(0x20));
+  // "z" goes up to the highest signed number, and what is above it becomes negative.
+  constexpr char kUp = 0x7f - 'z';
+  const __m128i letter =
+      _mm_cmpgt_epi8(_mm_add_epi8(lowered, _mm_set1_epi8(kUp)), _mm_set1_epi8('a' + kUp - 1));
+  const __m128i dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
+  // Never 0: the mask has 16 bits.
+  const auto others = ~static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
+  const auto count = static_cast<std::size_t>(__builtin_ctzll(others));
+  // What stands behind the name in this block must stay as it is. A dash has the bit already.
+  __m128i lanes;
+  std::memcpy(&lanes, kLanes.data() + kBlock - count, kBlock);
+  const __m128i text = _mm_and_si128(lowered, lanes);
+  block = _mm_or_si128(text, _mm_andnot_si128(lanes, block));
+  std::memcpy(line, &block, kBlock);
+  return {text, count};
+}
+
+[[gnu::always_inline]] [[nodiscard]] inline FieldName find(__m128i name) noexcept {
+  const __m128i folded = _mm_xor_si128(name, _mm_unpackhi_epi64(name, name));
+  const std::size_t at = kIndex.slot_of(static_cast<std::uint64_t>(_mm_cvtsi128_si64(folded)));
+  __m128i text;
+  std::memcpy(&text, &kIndex.texts[at], sizeof text);
+  return _mm_movemask_epi8(_mm_cmpeq_epi8(text, name)) == 0xffff ? kIndex.names[at]
+                                                                 : FieldName::kOther;
+}
+#endif
+
 }  // namespace field_names
 
 /// Lowers the field name at `line`, says which one it is and returns its length, or 0 where the
@@ -155,31 +193,29 @@ inline constexpr std::array<char, 256> kLowerToken = [] {
 /// walked.
 [[nodiscard]] inline std::size_t read_field_name(char* line, FieldName& id) noexcept {
 #if defined(__SSE2__) && defined(__x86_64__)
-  constexpr std::size_t kBlock = 16;
-  alignas(16) static constexpr std::array<std::int8_t, 2 * kBlock> kLanes = {
-      -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-  __m128i block;
-  std::memcpy(&block, line, kBlock);
-  const __m128i lowered = _mm_or_si128(block, _mm_set1_epi8(0x20));
-  const __m128i from_a = _mm_sub_epi8(lowered, _mm_set1_epi8('a'));
-  const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
-  const __m128i dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
-  const auto plain = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
-  const auto taken = static_cast<std::size_t>(static_cast<unsigned>(std::countr_one(plain)));
-  // What stands behind the name in this block must stay as it is. A dash has the bit already.
-  __m128i lanes;
-  std::memcpy(&lanes, kLanes.data() + kBlock - taken, kBlock);
-  block = _mm_or_si128(block, _mm_and_si128(lanes, _mm_set1_epi8(0x20)));
-  std::memcpy(line, &block, kBlock);
-  if (line[taken] != ':') return field_names::read_bytewise(line, taken, id);
-  const __m128i name = _mm_and_si128(lowered, lanes);
-  id = field_names::kIndex.find(
-      static_cast<std::uint64_t>(_mm_cvtsi128_si64(name)),
-      static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(name, name))));
-  return taken;
+  const field_names::Letters letters = field_names::lower_letters(line);
+  if (line[letters.count] != ':') return field_names::read_bytewise(line, letters.count, id);
+  id = field_names::find(letters.text);
+  return letters.count;
 #else
   return field_names::read_bytewise(line, 0, id);
 #endif
+}
+
+/// The same for a name with ": " behind it; 0 where something else is there.
+[[gnu::always_inline]] [[nodiscard]] inline std::size_t read_spaced_name(char* line,
+                                                                         FieldName& id) noexcept {
+#if defined(__SSE2__) && defined(__x86_64__)
+  const field_names::Letters letters = field_names::lower_letters(line);
+  if (std::memcmp(line + letters.count, ": ", 2) == 0) [[likely]] {
+    id = field_names::find(letters.text);
+    return letters.count;
+  }
+  const std::size_t bytes = field_names::read_bytewise(line, letters.count, id);
+#else
+  const std::size_t bytes = field_names::read_bytewise(line, 0, id);
+#endif
+  return line[bytes] == ':' && line[bytes + 1] == ' ' ? bytes : 0;
 }
 
 }  // namespace limpet

@@ -15,22 +15,6 @@ namespace limpet {
 
 namespace {
 
-constexpr std::string_view kViaHttp11 = "via: 1.1 limpet\r\n";
-constexpr std::string_view kViaHttp10 = "via: 1.0 limpet\r\n";
-constexpr std::string_view kViaHttp2 = "via: 2.0 limpet\r\n";
-
-[[nodiscard]] std::string_view via_line(HttpVersion received) noexcept {
-  switch (received) {
-    case HttpVersion::kHttp10:
-      return kViaHttp10;
-    case HttpVersion::kHttp11:
-      return kViaHttp11;
-    case HttpVersion::kHttp2:
-      return kViaHttp2;
-  }
-  return kViaHttp11;
-}
-
 // Field lines written side by side, so that they are sent in one piece.
 class LineBlock {
  public:
@@ -42,8 +26,7 @@ class LineBlock {
   void add(FieldName id, const char (&start)[kSize], std::string_view value) {
     char* const line = at_;
     std::memcpy(line, start, kSize - 1);
-    std::memcpy(line + kSize - 1, value.data(), value.size());
-    at_ = line + kSize - 1 + value.size();
+    at_ = text::put_short(line + kSize - 1, value);
     std::memcpy(at_, "\r\n", 2);
     at_ += 2;
     fields_.add_line(id, {line, static_cast<std::size_t>(at_ - line)}, kSize - 3);
@@ -135,7 +118,7 @@ void remove_forwarding(HeaderList& fields) noexcept {
 void append(HeaderList& fields, FieldName id, std::string_view value) {
   std::string_view joined;
   for (const Field& field : fields.fields()) {
-    if (field.id != id || field.is_removed || field.value_bytes == 0) continue;
+    if (field.id != id || field.is_removed || field.value().empty()) continue;
     joined = joined.empty() ? field.value() : fields.arena().join(joined, ", ", field.value());
   }
   fields.set(
@@ -164,15 +147,10 @@ void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
 
 }  // namespace
 
-void add_via(HeaderList& fields, HttpVersion received) {
-  constexpr std::size_t kNameBytes = 3;
-  fields.add_line(FieldName::kVia, via_line(received), kNameBytes);
-}
-
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   HeaderList& fields = head.fields;
   if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
-  constexpr std::size_t kNamesBytes = 64;  // with separators and line ends
+  constexpr std::size_t kNamesBytes = 96;  // with separators, line ends and the whole of Via
   LineBlock lines(fields, kNamesBytes + facts.client_address.size() + facts.scheme.size() +
                               head.authority.size());
   if (!facts.client_address.empty()) {
@@ -189,7 +167,7 @@ void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
     lines.add(FieldName::kXForwardedHost, "x-forwarded-host: ", head.authority);
   }
   if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
-  add_via(fields, head.version);
+  lines.add(FieldName::kVia, "via: ", via_value(head.version));
 }
 
 std::string_view node_address(std::string_view node) noexcept {

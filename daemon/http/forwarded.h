@@ -30,8 +30,21 @@ struct ForwardingFacts {
 /// 7239.
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts);
 
+/// The value of Via for a message received in `received` version.
+[[nodiscard]] inline std::string_view via_value(HttpVersion received) noexcept {
+  // All as long, by the version's number.
+  static constexpr char kValues[][11] = {"1.0 limpet", "1.1 limpet", "2.0 limpet"};
+  return {kValues[static_cast<std::size_t>(received)], sizeof kValues[0] - 1};
+}
+
 /// Adds Via to a message received in `received` version; appended behind those that are there.
-void add_via(HeaderList& fields, HttpVersion received);
+[[gnu::always_inline]] inline void add_via(HeaderList& fields, HttpVersion received) {
+  constexpr std::size_t kNameBytes = 3;
+  static constexpr char kLines[][18] = {"via: 1.0 limpet\r\n", "via: 1.1 limpet\r\n",
+                                        "via: 2.0 limpet\r\n"};
+  fields.add_line(FieldName::kVia,
+                  {kLines[static_cast<std::size_t>(received)], sizeof kLines[0] - 1}, kNameBytes);
+}
 
 /// A question about an address as text ("192.0.2.1", "2001:db8::1").
 class AddressPredicate {

@@ -12,31 +12,6 @@ namespace limpet {
 
 namespace {
 
-struct Lengths {
-  const Field* content_length = nullptr;
-  const Field* transfer_encoding = nullptr;
-  Refusal refusal;
-};
-
-[[nodiscard]] Lengths lengths_in(const HeaderList& fields) noexcept {
-  Lengths found;
-  for (const Field& field : fields.fields()) {
-    if (field.is_removed) continue;
-    if (field.id == FieldName::kContentLength) {
-      if (found.content_length != nullptr) {
-        found.refusal = bad("RFC 9112 section 6.3: more than one Content-Length");
-      }
-      found.content_length = &field;
-    } else if (field.id == FieldName::kTransferEncoding) {
-      if (found.transfer_encoding != nullptr) {
-        found.refusal = bad("RFC 9112 section 6.1: more than one Transfer-Encoding");
-      }
-      found.transfer_encoding = &field;
-    }
-  }
-  return found;
-}
-
 // Whether every part of the list is a token, and whether the last one is chunked.
 [[nodiscard]] Refusal judge_coding_list(std::string_view list) noexcept {
   std::string_view coding;
@@ -74,8 +49,9 @@ struct Lengths {
   length = 0;
   if (value.size() <= kSafeDigits) {
     for (const char c : value) {
-      if (!text::is_digit(c)) return false;
-      length = length * 10 + static_cast<std::uint64_t>(c - '0');
+      const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
+      if (digit > 9) return false;
+      length = length * 10 + digit;
     }
     return !value.empty();
   }
@@ -86,34 +62,27 @@ struct Lengths {
   return !value.empty() && length < kMax;
 }
 
-// What the two length fields say, if either is there.
-[[nodiscard]] Framing framing_by_fields(const HeaderList& fields, HttpVersion version) noexcept {
+[[gnu::noinline]] [[nodiscard]] Framing refused_twice(FieldName name) noexcept {
   Framing framing;
-  const Lengths found = lengths_in(fields);
-  framing.refusal = found.refusal;
-  if (framing.refusal.is_refused()) return framing;
-  if (found.transfer_encoding != nullptr) {
-    if (found.content_length != nullptr) {
-      framing.refusal = bad("RFC 9112 section 6.3: Content-Length together with Transfer-Encoding");
-      return framing;
-    }
-    framing.refusal = judge_coding(found.transfer_encoding->value(), version);
-    framing.body.kind = BodyLength::Kind::kUnknown;
-    framing.is_chunked = true;
-    return framing;
-  }
-  std::uint64_t length = 0;
-  if (!parse_length(found.content_length->value(), length)) {
-    framing.refusal = bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
-    return framing;
-  }
-  framing.body.bytes = length;
-  framing.body.kind = length == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
+  framing.refusal = name == FieldName::kContentLength
+                        ? bad("RFC 9112 section 6.3: more than one Content-Length")
+                        : bad("RFC 9112 section 6.1: more than one Transfer-Encoding");
   return framing;
 }
 
-constexpr std::uint64_t kLengths =
-    HeaderList::bit(FieldName::kContentLength) | HeaderList::bit(FieldName::kTransferEncoding);
+[[gnu::noinline]] [[nodiscard]] Framing framing_by_coding(std::string_view coding,
+                                                          const Field* length,
+                                                          HttpVersion version) noexcept {
+  Framing framing;
+  if (length != nullptr) {
+    framing.refusal = bad("RFC 9112 section 6.3: Content-Length together with Transfer-Encoding");
+    return framing;
+  }
+  framing.refusal = judge_coding(coding, version);
+  framing.body.kind = BodyLength::Kind::kUnknown;
+  framing.is_chunked = true;
+  return framing;
+}
 
 constexpr std::array kForbiddenStarts = {std::string_view{"content-"},
                                          std::string_view{"proxy-"},
@@ -138,16 +107,34 @@ constexpr std::array kForbiddenNames = {std::string_view{"age"},
 
 }  // namespace
 
-Framing request_framing(const HeaderList& fields, HttpVersion version) noexcept {
-  if (!fields.may_have_any(kLengths)) return {};
-  return framing_by_fields(fields, version);
+Framing framing_by_fields(const HeaderList& fields, HttpVersion version,
+                          BodyLength::Kind otherwise) noexcept {
+  const Field* length = nullptr;
+  const Field* coding = nullptr;
+  for (const Field& field : fields.fields()) {
+    if ((kLengthFields >> static_cast<unsigned>(field.id) & 1) == 0 || field.is_removed) continue;
+    const bool is_length = field.id == FieldName::kContentLength;
+    if ((is_length ? length : coding) != nullptr) return refused_twice(field.id);
+    (is_length ? length : coding) = &field;
+  }
+  if (coding != nullptr) return framing_by_coding(coding->value(), length, version);
+  Framing framing;
+  framing.body.kind = otherwise;
+  if (length == nullptr) return framing;
+  if (!parse_length(length->value(), framing.body.bytes)) {
+    framing.refusal = bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
+    return framing;
+  }
+  framing.body.kind = framing.body.bytes == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
+  return framing;
 }
 
 Framing response_framing(const HeaderList& fields, HttpVersion version, std::uint16_t status,
                          Method method) noexcept {
   Framing framing;
   framing.body.kind = BodyLength::Kind::kUnknown;
-  if (fields.may_have_any(kLengths)) framing = framing_by_fields(fields, version);
+  if (fields.may_have_any(kLengthFields))
+    framing = framing_by_fields(fields, version, BodyLength::Kind::kUnknown);
   if (framing.refusal.is_refused()) return framing;
   const bool is_accepted_connect = method == Method::kConnect && status >= 200 && status < 300;
   if (status == 101 || is_accepted_connect) {

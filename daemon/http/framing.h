@@ -19,10 +19,22 @@ struct Framing {
   Refusal refusal;
 };
 
+/// The names of the fields that say how long a body is.
+inline constexpr std::uint64_t kLengthFields =
+    HeaderList::bit(FieldName::kContentLength) | HeaderList::bit(FieldName::kTransferEncoding);
+
+/// What the two length fields say; a body of the kind `otherwise` where neither is there.
+[[nodiscard]] Framing framing_by_fields(const HeaderList& fields, HttpVersion version,
+                                        BodyLength::Kind otherwise) noexcept;
+
 /// The body of a request. To be asked before hop-by-hop fields are stripped.
 /// RFC: 9112 sections 6.1 to 6.3. Both lengths, more than one length, a list of lengths, a coding
 /// other than exactly `chunked`, and any coding in HTTP/1.0 are refused.
-[[nodiscard]] Framing request_framing(const HeaderList& fields, HttpVersion version) noexcept;
+[[gnu::always_inline]] [[nodiscard]] inline Framing request_framing(const HeaderList& fields,
+                                                                    HttpVersion version) noexcept {
+  if (!fields.may_have_any(kLengthFields)) return {};
+  return framing_by_fields(fields, version, BodyLength::Kind::kNone);
+}
 
 /// The body of a response with `status` to a request with `method`.
 /// RFC: 9112 section 6.3. The same refusals; without a length the body ends with the connection.

@@ -82,8 +82,7 @@ void HeaderList::add_copy(std::string_view lower_case_name, std::string_view val
   add(id, name, arena_->copy(value));
 }
 
-void HeaderList::remove(FieldName id) noexcept {
-  if (!may_have(id)) return;
+void HeaderList::remove_present(FieldName id) noexcept {
   for (Field& field : fields()) {
     if (field.id == id) field.is_removed = true;
   }

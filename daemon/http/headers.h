@@ -70,28 +70,68 @@ static_assert(static_cast<int>(FieldName::kCount) <= 64, "HeaderList keeps one b
 [[nodiscard]] FieldName known_name(std::string_view lower_case) noexcept;
 
 /// One field line.
-struct Field {
-  const char* name_data = nullptr;
-  const char* value_data = nullptr;
-  std::uint32_t value_bytes = 0;
-  std::uint16_t name_bytes = 0;
+/// Borrows: its texts, which live as long as the arena of its list.
+class Field {
+ public:
+  static constexpr std::size_t kSeparatorBytes = 2;  ///< ": ", and as much for CRLF
+
   FieldName id = FieldName::kOther;
   bool is_removed : 1 = false;
-  bool is_line : 1 = false;  ///< what name_data points to went on as ": value" CRLF when the field
-                             ///< was made; two bytes behind the value are readable. The HTTP/1
-                             ///< writer copies runs of such fields in one piece.
-  std::uint8_t unused : 6 = 0;
 
-  enum class Form : std::uint8_t { kParts, kLine };
-  /// Begins a field that is not removed; one store.
-  void mark(Form form) noexcept {
-    is_removed = false;
-    is_line = form == Form::kLine;
-    unused = 0;
+  /// Makes it a field of two texts. Both of these are for fields that are not committed yet.
+  void set(FieldName name_id, std::string_view name, std::string_view value) noexcept {
+    name_data_ = name.data();
+    name_bytes_ = static_cast<std::uint16_t>(name.size());
+    id = name_id;
+    replace_value(value);
+    begin(Form::kParts);
+  }
+  /// Makes it a field that is written out already: `line` is its lower-case name, ": ", its value
+  /// and CRLF, side by side.
+  [[gnu::always_inline]] void set_line(FieldName name_id, const char* line, std::size_t name_bytes,
+                                       std::size_t value_bytes) noexcept {
+    name_data_ = line;
+    value_data_ = line + name_bytes + kSeparatorBytes;
+    value_bytes_ = static_cast<std::uint32_t>(value_bytes);
+    name_bytes_ = static_cast<std::uint16_t>(name_bytes);
+    id = name_id;
+    begin(Form::kLine);
+  }
+  [[nodiscard]] std::string_view name() const noexcept { return {name_data_, name_bytes_}; }
+  [[nodiscard]] std::string_view value() const noexcept { return {value_data_, value_bytes_}; }
+  /// Whether it is to be sent and line() is what to send: the HTTP/1 writer copies runs of such
+  /// fields in one piece.
+  [[nodiscard]] bool stands_as_line() const noexcept { return is_line_ && !is_removed; }
+  /// The whole line, with its CRLF; only where stands_as_line().
+  [[nodiscard]] std::string_view line() const noexcept { return {name_data_, line_bytes()}; }
+  /// What it takes as a line of HTTP/1.
+  [[nodiscard]] std::size_t line_bytes() const noexcept {
+    return name_bytes_ + std::size_t{value_bytes_} + 2 * kSeparatorBytes;
   }
 
-  [[nodiscard]] std::string_view name() const noexcept { return {name_data, name_bytes}; }
-  [[nodiscard]] std::string_view value() const noexcept { return {value_data, value_bytes}; }
+ private:
+  friend class HeaderList;  // which counts the bytes of a value that is replaced
+  enum class Form : std::uint8_t { kParts, kLine };
+
+  void replace_value(std::string_view value) noexcept {
+    value_data_ = value.data();
+    value_bytes_ = static_cast<std::uint32_t>(value.size());
+    is_line_ = false;
+  }
+
+  // One store.
+  void begin(Form form) noexcept {
+    is_removed = false;
+    is_line_ = form == Form::kLine;
+    unused_ = 0;
+  }
+
+  bool is_line_ : 1 = false;
+  std::uint8_t unused_ : 6 = 0;
+  std::uint16_t name_bytes_ = 0;
+  std::uint32_t value_bytes_ = 0;
+  const char* name_data_ = nullptr;
+  const char* value_data_ = nullptr;
 };
 
 /// Ordered fields.
@@ -104,24 +144,16 @@ class HeaderList {
 
   /// Appends a field; the texts are borrowed, so they must live as long as the arena.
   void add(FieldName id, std::string_view name, std::string_view value) {
-    Field& field = append(id);
-    field.name_data = name.data();
-    field.name_bytes = static_cast<std::uint16_t>(name.size());
-    field.value_data = value.data();
-    field.value_bytes = static_cast<std::uint32_t>(value.size());
-    field.mark(Field::Form::kParts);
+    append(id, name.size() + value.size() + 2 * Field::kSeparatorBytes).set(id, name, value);
   }
   void add(FieldName id, std::string_view value) { add(id, spelling(id), value); }
   /// Appends a field that is already written out: `line` is exactly its lower-case name of
   /// `name_bytes`, ": ", its value and CRLF; borrowed as in add().
   [[gnu::always_inline]] void add_line(FieldName id, std::string_view line,
                                        std::size_t name_bytes) {
-    Field& field = append(id);
-    field.name_data = line.data();
-    field.name_bytes = static_cast<std::uint16_t>(name_bytes);
-    field.value_data = line.data() + name_bytes + 2;
-    field.value_bytes = static_cast<std::uint32_t>(line.size() - name_bytes - 4);
-    field.mark(Field::Form::kLine);
+    append(id, line.size())
+        .set_line(id, line.data(), name_bytes,
+                  line.size() - name_bytes - 2 * Field::kSeparatorBytes);
   }
   /// Appends a field by any lower-case name; both texts are copied into the arena.
   void add_copy(std::string_view lower_case_name, std::string_view value);
@@ -142,11 +174,21 @@ class HeaderList {
     fields_ = place;
     capacity_ = count;
   }
-  /// Takes in `count` of the fields reserved; `present` holds the bit of each one's id.
-  void commit(std::size_t count, std::uint64_t present) noexcept {
+  /// Takes in `count` of the fields reserved; `present` holds the bit of each one's id, and their
+  /// lines take `line_bytes` at most.
+  void commit(std::size_t count, std::uint64_t present, std::size_t line_bytes) noexcept {
     count_ = static_cast<std::uint16_t>(count_ + count);
     present_ |= present;
+    line_bytes_ += static_cast<std::uint32_t>(line_bytes);
   }
+  /// Gives `field`, one of this list, another value, borrowed; it is no longer the line that it was
+  /// made from.
+  void replace(Field& field, std::string_view value) noexcept {
+    field.replace_value(value);
+    line_bytes_ += static_cast<std::uint32_t>(value.size());
+  }
+  /// What all fields take as lines of HTTP/1 at most: removed ones count as well.
+  [[nodiscard]] std::size_t line_bytes() const noexcept { return line_bytes_; }
   /// A name's place in a set of names.
   [[nodiscard]] static constexpr std::uint64_t bit(FieldName id) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(id);
@@ -156,7 +198,9 @@ class HeaderList {
     return (present_ & names) != 0;
   }
 
-  void remove(FieldName id) noexcept;
+  void remove(FieldName id) noexcept {
+    if (may_have(id)) remove_present(id);
+  }
   void remove(std::string_view lower_case_name) noexcept;
 
   /// The first field of that name, or null.
@@ -180,13 +224,13 @@ class HeaderList {
 
  private:
   [[nodiscard]] const Field* find_present(FieldName id) const noexcept;
-  [[gnu::always_inline]] [[nodiscard]] Field& append(FieldName id) {
+  [[gnu::noinline]] void remove_present(FieldName id) noexcept;
+  [[gnu::always_inline]] [[nodiscard]] Field& append(FieldName id, std::size_t line_bytes) {
     if (count_ == capacity_) [[unlikely]]
       grow();
     present_ |= bit(id);
-    Field& field = fields_[count_++];
-    field.id = id;
-    return field;
+    line_bytes_ += static_cast<std::uint32_t>(line_bytes);
+    return fields_[count_++];
   }
   void grow();
 
@@ -195,6 +239,7 @@ class HeaderList {
   std::uint64_t present_ = 0;
   std::uint16_t count_ = 0;
   std::uint16_t capacity_ = 0;
+  std::uint32_t line_bytes_ = 0;
 };
 
 }  // namespace limpet

@@ -14,13 +14,6 @@ using text::equals_ignoring_case;
 
 constexpr std::size_t kOptionsMax = 32;
 
-constexpr auto bit = HeaderList::bit;
-
-constexpr std::uint64_t kAlwaysRemoved = bit(FieldName::kConnection) | bit(FieldName::kKeepAlive) |
-                                         bit(FieldName::kProxyConnection) | bit(FieldName::kTe) |
-                                         bit(FieldName::kTransferEncoding) |
-                                         bit(FieldName::kUpgrade) | bit(FieldName::kHttp2Settings);
-
 // Fields that decide where a message goes or where it ends: no next hop may lose them by
 // nomination.
 constexpr std::array kNeverNominated = {
@@ -81,10 +74,10 @@ void remove_named(HeaderList& fields, std::string_view option) noexcept {
 }  // namespace
 
 Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
-  if (!fields.may_have_any(kAlwaysRemoved)) return {};
+  if (!fields.may_have_any(kHopByHopFields)) return {};
   std::size_t options = 0;
   for (Field& field : fields.fields()) {
-    if ((kAlwaysRemoved & bit(field.id)) == 0) continue;
+    if ((kHopByHopFields & HeaderList::bit(field.id)) == 0) continue;
     // A nominated Connection, TE or Upgrade is read all the same: is_removed is not asked.
     field.is_removed = true;
     if (field.id == FieldName::kConnection) {

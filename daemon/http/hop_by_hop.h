@@ -23,6 +23,13 @@ struct HopByHop {
 
 enum class MessageKind : std::uint8_t { kRequest, kResponse };
 
+/// The names of the fields that never go on.
+inline constexpr std::uint64_t kHopByHopFields =
+    HeaderList::bit(FieldName::kConnection) | HeaderList::bit(FieldName::kKeepAlive) |
+    HeaderList::bit(FieldName::kProxyConnection) | HeaderList::bit(FieldName::kTe) |
+    HeaderList::bit(FieldName::kTransferEncoding) | HeaderList::bit(FieldName::kUpgrade) |
+    HeaderList::bit(FieldName::kHttp2Settings);
+
 /// Reads Connection, TE and Upgrade, then removes them, Keep-Alive, Proxy-Connection,
 /// Transfer-Encoding, HTTP2-Settings and every field that Connection names. RFC: 9110
 /// section 7.6.1. A request that names a field which frames or routes it is refused; a response

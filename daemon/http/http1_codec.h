@@ -5,6 +5,7 @@
 // counters. Neighbours: http1_parser.h reads lines and chunks, framing.h decides body lengths,
 // hop_by_hop.h strips; codec.h chooses between this and HTTP/2.
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -78,12 +79,26 @@ class Http1Codec {
   void write_informational(const ResponseHead& head, Buffer& out);
 
   /// Frames `bytes` of body that follow: what has to stand before them goes to `out`.
-  void write_body_prefix(std::size_t bytes, Buffer& out);
+  void write_body_prefix(std::size_t bytes, Buffer& out) {
+    if (writing_ == Writing::kKnown) {
+      owed_bytes_ -= std::min<std::uint64_t>(owed_bytes_, bytes);
+    } else if (writing_ == Writing::kChunked) {
+      write_chunk_line(bytes, out);
+    }
+  }
   /// What has to stand behind the body piece announced last: empty or "\r\n" (static text).
-  [[nodiscard]] std::string_view body_suffix() const noexcept;
+  [[nodiscard]] std::string_view body_suffix() const noexcept {
+    return {"\r\n", writing_ == Writing::kChunked ? 2U : 0U};
+  }
   /// Ends the message being written; `trailers` may be null and are dropped where the framing has
   /// no room for them.
-  void write_end(const HeaderList* trailers, Buffer& out);
+  void write_end(const HeaderList* trailers, Buffer& out) {
+    if (writing_ == Writing::kTunnel) return;
+    if (writing_ == Writing::kChunked) write_last_chunk(trailers, out);
+    // A message shorter than announced: the next one would be read as its rest.
+    if (writing_ == Writing::kKnown && owed_bytes_ > 0) keep_alive_ = false;
+    writing_ = Writing::kNothing;
+  }
 
   /// Whether body bytes may be written at all for the message begun last (false for HEAD, 204,
   /// 304).
@@ -120,6 +135,12 @@ class Http1Codec {
   };
   enum class Writing : std::uint8_t { kNothing, kKnown, kChunked, kUntilClose, kTunnel };
 
+  template <typename Head>
+  struct HeadRead {
+    Head* head = nullptr;
+    std::size_t bytes = 0;
+  };
+
   // http1_codec_read.cc
   [[nodiscard]] std::size_t feed_some(std::string_view bytes, HeadHome& home, StreamEvents& events);
   [[nodiscard]] std::size_t read_head(std::string_view bytes, HeadHome& home, StreamEvents& events);
@@ -127,16 +148,16 @@ class Http1Codec {
   [[nodiscard]] std::size_t read_head_of(std::string_view bytes, HeadHome& home,
                                          StreamEvents& events);
   template <typename Head>
-  [[nodiscard]] std::size_t read_carefully(std::string_view bytes, HeadHome& home, Head*& head,
-                                           Refusal& refusal);
+  [[nodiscard]] HeadRead<Head> read_carefully(std::string_view bytes, HeadHome& home,
+                                              StreamEvents& events);
   [[nodiscard]] SectionLimits head_limits() const noexcept;
   [[nodiscard]] bool skips_empty_line(std::string_view bytes) noexcept;
   [[nodiscard]] Refusal read_start_line(std::string_view line, RequestHead& head);
   [[nodiscard]] Refusal read_start_line(std::string_view line, ResponseHead& head);
   [[nodiscard]] Refusal understand(RequestHead& head, StreamEvents& events);
   [[nodiscard]] Refusal understand(ResponseHead& head, StreamEvents& events);
-  [[nodiscard]] Refusal read_request_meaning(RequestHead& head, Framing& framing);
-  [[nodiscard]] Refusal read_response_meaning(ResponseHead& head, Framing& framing);
+  [[nodiscard]] Refusal read_request_meaning(RequestHead& head);
+  [[nodiscard]] Refusal read_response_meaning(ResponseHead& head, const Framing& framing);
   [[nodiscard]] std::size_t read_body(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] std::size_t read_chunk_line(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] std::size_t read_chunk_end(std::string_view bytes, StreamEvents& events);
@@ -144,10 +165,17 @@ class Http1Codec {
   [[nodiscard]] Refusal read_trailer_fields(std::string_view section, const LineEnds& ends,
                                             StreamEvents& events);
   void begin_body(const Framing& framing, StreamEvents& events);
-  void finish_message(StreamEvents& events);
+  [[gnu::always_inline]] void finish_message(StreamEvents& events) {
+    reading_ = Reading::kDone;
+    arena_ = nullptr;
+    scan_.reset();
+    static_cast<void>(events.add(StreamEvent::Kind::kEnd));
+  }
   [[nodiscard]] std::size_t fail(Refusal refusal, StreamEvents& events);
 
   // http1_codec_write.cc
+  void write_chunk_line(std::size_t bytes, Buffer& out);
+  void write_last_chunk(const HeaderList* trailers, Buffer& out);
   void begin_writing(BodyLength body, Writing unknown) noexcept;
   [[nodiscard]] char* put_framing(char* at) const noexcept;
 

@@ -25,29 +25,39 @@ constexpr std::size_t kQuickBytesMax = 2048;
 constexpr std::size_t kEmptyLineBytes = 2;
 
 // Whether a whole head may be there. An arena is not taken for a part of one.
-[[nodiscard]] bool has_section_end(std::string_view bytes) noexcept {
-  constexpr std::string_view kEnd = "\r\n\r\n";
-  return bytes.ends_with(kEnd) || bytes.substr(0, kQuickBytesMax).find(kEnd) != bytes.npos;
+[[nodiscard]] inline bool has_section_end(std::string_view bytes) noexcept {
+  return text::ends_with(bytes, "\r\n\r\n") ||
+         bytes.substr(0, kQuickBytesMax).find("\r\n\r\n") != bytes.npos;
+}
+
+// Most heads have no field of this kind.
+[[nodiscard]] inline Refusal strip(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
+  if (!fields.may_have_any(kHopByHopFields)) return {};
+  HopByHop found;
+  const Refusal refusal = strip_hop_by_hop(fields, kind, found);
+  said = found;
+  return refusal;
 }
 
 // A head as nearly all are, or null, with the arena as it was.
 template <typename Head>
-[[nodiscard]] Head* try_quick_head(Arena& arena, std::string_view bytes,
-                                   const SectionLimits& limits, QuickHead& found) {
-  const std::size_t copied = std::min(bytes.size(), kQuickBytesMax);
+[[nodiscard]] Head* try_quick_head(Arena& arena, std::string_view bytes, const CodecLimits& limits,
+                                   QuickHead& found) {
+  std::size_t copied = std::min(bytes.size(), kQuickBytesMax);
   // One piece of memory: the head, its fields, the text.
   constexpr std::size_t kFieldsBytes = sizeof(Field) * HeaderList::kFirstCapacity;
-  const std::size_t wanted = sizeof(Head) + kFieldsBytes + copied + kQuickSlack;
-  if (arena.room() < wanted + alignof(std::max_align_t)) return nullptr;
-  char* const place = arena.allocate_text(wanted);
+  char* const place = arena.preview(sizeof(Head) + kFieldsBytes + copied + kQuickSlack);
+  if (place == nullptr) return nullptr;
+  char* const copy = place + sizeof(Head) + kFieldsBytes;
+  // The bound is kept from the compiler, which would copy word by word.
+  asm("" : "+r"(copied));
+  std::memcpy(copy, bytes.data(), copied);
   Head* const head = new (place) Head(arena);
   head->fields.lend(reinterpret_cast<Field*>(place + sizeof(Head)), HeaderList::kFirstCapacity);
-  char* const copy = place + sizeof(Head) + kFieldsBytes;
-  std::memcpy(copy, bytes.data(), copied);
-  const bool is_read = read_quick_head(copy, copied, limits, head->fields, found);
-  // What was copied of the body is given back.
-  arena.take_back(is_read ? copy + found.section_bytes : place);
-  return is_read ? head : nullptr;
+  if (!read_quick_head(copy, copied, limits, head->fields, found)) return nullptr;
+  // What was copied of the body is not taken.
+  arena.take_until(copy + found.section_bytes);
+  return head;
 }
 
 constexpr Refusal kHeadTooLarge = {Fault::kFieldsTooLarge,
@@ -57,10 +67,12 @@ constexpr Refusal kHeadTooLarge = {Fault::kFieldsTooLarge,
 
 std::size_t Http1Codec::feed(std::string_view bytes, HeadHome& home, StreamEvents& events) {
   std::size_t used = 0;
-  while (used < bytes.size()) {
-    const std::size_t step = feed_some(bytes.substr(used), home, events);
-    if (reading_ == Reading::kBroken) return bytes.size();
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const std::size_t step = feed_some(rest, home, events);
+    if (reading_ == Reading::kBroken) [[unlikely]]
+      return bytes.size();
     used += step;
+    rest.remove_prefix(step);
     if (step == 0) break;
   }
   // RFC 9112 section 9.2: bytes behind a response answer nothing that was asked; nothing more is
@@ -71,9 +83,9 @@ std::size_t Http1Codec::feed(std::string_view bytes, HeadHome& home, StreamEvent
 }
 
 std::size_t Http1Codec::feed_some(std::string_view bytes, HeadHome& home, StreamEvents& events) {
+  if (reading_ == Reading::kHead) return read_head(bytes, home, events);
   switch (reading_) {
     case Reading::kHead:
-      return read_head(bytes, home, events);
     case Reading::kKnownBody:
     case Reading::kChunkData:
       return read_body(bytes, events);
@@ -95,11 +107,10 @@ std::size_t Http1Codec::feed_some(std::string_view bytes, HeadHome& home, Stream
 }
 
 std::size_t Http1Codec::read_head(std::string_view bytes, HeadHome& home, StreamEvents& events) {
-  if (role_ == CodecRole::kClient && !is_asked_) {
+  if (role_ == CodecRole::kServer) return read_head_of<RequestHead>(bytes, home, events);
+  if (!is_asked_)
     return fail(bad("RFC 9112 section 9.2: a response that nobody asked for"), events);
-  }
-  return role_ == CodecRole::kServer ? read_head_of<RequestHead>(bytes, home, events)
-                                     : read_head_of<ResponseHead>(bytes, home, events);
+  return read_head_of<ResponseHead>(bytes, home, events);
 }
 
 SectionLimits Http1Codec::head_limits() const noexcept {
@@ -109,29 +120,27 @@ SectionLimits Http1Codec::head_limits() const noexcept {
 
 template <typename Head>
 std::size_t Http1Codec::read_head_of(std::string_view bytes, HeadHome& home, StreamEvents& events) {
-  Head* head = nullptr;
-  Refusal refusal;
-  std::size_t used = 0;
+  HeadRead<Head> read;
   if (scan_.section_bytes() == 0 && (role_ == CodecRole::kClient || has_section_end(bytes))) {
     arena_ = &home.arena_for(0);
     QuickHead found;
-    head = try_quick_head<Head>(*arena_, bytes, head_limits(), found);
+    read.head = try_quick_head<Head>(*arena_, bytes, *limits_, found);
     // A refusal is the careful way's to give.
-    if (head != nullptr && read_start_line(found.start_line, *head).is_refused()) head = nullptr;
-    used = found.section_bytes;
+    if (read.head != nullptr && read_start_line(found.start_line, *read.head).is_refused())
+      read.head = nullptr;
+    read.bytes = found.section_bytes;
     head_bytes_ = found.charged_bytes;
   }
-  if (head == nullptr) {
+  if (read.head == nullptr) [[unlikely]] {
     arena_ = nullptr;
     if (skips_empty_line(bytes)) return kEmptyLineBytes;
-    used = read_carefully(bytes, home, head, refusal);
+    read = read_carefully<Head>(bytes, home, events);
+    if (read.head == nullptr) return 0;
   }
-  if (refusal.is_refused()) return fail(refusal, events);
-  if (used == 0) return 0;
   if (head_bytes_ > limits_->header_bytes) return fail(kHeadTooLarge, events);
-  head_fields_ = static_cast<std::uint16_t>(head->fields.fields().size());
-  refusal = understand(*head, events);
-  return refusal.is_refused() ? fail(refusal, events) : used;
+  head_fields_ = static_cast<std::uint16_t>(read.head->fields.fields().size());
+  const Refusal refusal = understand(*read.head, events);
+  return refusal.is_refused() ? fail(refusal, events) : read.bytes;
 }
 
 // RFC 9112 section 2.2: one empty line before a request line is skipped.
@@ -142,39 +151,54 @@ bool Http1Codec::skips_empty_line(std::string_view bytes) noexcept {
   return true;
 }
 
-// The way that takes everything that is allowed, in pieces and whole. 0 where the head is not
+// The way that takes everything that is allowed, in pieces and whole. No head where it is not
 // complete, or refused.
 template <typename Head>
-std::size_t Http1Codec::read_carefully(std::string_view bytes, HeadHome& home, Head*& head,
-                                       Refusal& refusal) {
+Http1Codec::HeadRead<Head> Http1Codec::read_carefully(std::string_view bytes, HeadHome& home,
+                                                      StreamEvents& events) {
+  const auto refuse = [&](Refusal refusal) {
+    static_cast<void>(fail(refusal, events));
+    return HeadRead<Head>{};
+  };
   // Another protocol may never send an empty line: it is known by its first bytes.
   constexpr std::string_view kStart = "HTTP/1.";
   if (role_ == CodecRole::kClient &&
       bytes.substr(0, kStart.size()) != kStart.substr(0, bytes.size())) {
-    refusal = bad("RFC 9112 section 4: a response does not begin with HTTP/1.");
-    return 0;
+    return refuse(bad("RFC 9112 section 4: a response does not begin with HTTP/1."));
   }
   LineEnds ends;
+  Refusal refusal;
   const auto outcome = scan_.scan(bytes, SectionScan::Section::kHead, head_limits(), ends, refusal);
-  if (outcome != SectionScan::Outcome::kComplete) return 0;
-  if (ends.count == 0) {
-    refusal = bad("RFC 9112 section 2.2: empty line where a start line is due");
-    return 0;
-  }
+  if (outcome == SectionScan::Outcome::kRefused) return refuse(refusal);
+  if (outcome != SectionScan::Outcome::kComplete) return {};
+  if (ends.count == 0)
+    return refuse(bad("RFC 9112 section 2.2: empty line where a start line is due"));
   const std::string_view section = bytes.substr(0, scan_.section_bytes());
   scan_.reset();
   arena_ = &home.arena_for(0);
   char* copy = copy_section(*arena_, section);
-  head = arena_->make<Head>(*arena_);
+  Head* const head = arena_->make<Head>(*arena_);
   refusal = read_start_line({copy, ends.at[0]}, *head);
-  if (refusal.is_refused()) return 0;
+  if (refusal.is_refused()) return refuse(refusal);
   std::size_t charged = 0;
   refusal = parse_fields(copy, ends, 1, head->fields, charged);
+  if (refusal.is_refused()) return refuse(refusal);
   head_bytes_ = static_cast<std::uint32_t>(charged);
-  return section.size();
+  return {head, section.size()};
 }
 
-Refusal Http1Codec::read_start_line(std::string_view line, RequestHead& head) {
+[[gnu::always_inline]] inline Refusal Http1Codec::read_start_line(std::string_view line,
+                                                                  RequestHead& head) {
+  // What most requests begin with needs no search.
+  constexpr std::size_t kAround = sizeof "GET " - 1 + sizeof " HTTP/1.1" - 1;
+  if (line.size() > kAround && text::begins_with(line, "GET ") &&
+      text::ends_with(line, " HTTP/1.1")) {
+    method_ = head.method = Method::kGet;
+    peer_version_ = head.version = HttpVersion::kHttp11;
+    head.method_text = {line.data(), 3};
+    head.target = {line.data() + 4, line.size() - kAround};
+    return {};
+  }
   RequestLine parsed;
   const Refusal refusal = parse_request_line(line, parsed);
   method_ = head.method = parsed.method;
@@ -185,7 +209,19 @@ Refusal Http1Codec::read_start_line(std::string_view line, RequestHead& head) {
   return {};
 }
 
-Refusal Http1Codec::read_start_line(std::string_view line, ResponseHead& head) {
+[[gnu::always_inline]] inline Refusal Http1Codec::read_start_line(std::string_view line,
+                                                                  ResponseHead& head) {
+  const auto digit = [&line](std::size_t at) {
+    return static_cast<unsigned>(static_cast<unsigned char>(line[at])) - '0';
+  };
+  // "HTTP/1.1 200 ", and whatever reason.
+  if (line.size() > 12 && text::begins_with(line, "HTTP/1.1 ") && line[12] == ' ' &&
+      digit(9) - 1 < 5 && digit(10) < 10 && digit(11) < 10) {
+    peer_version_ = head.version = HttpVersion::kHttp11;
+    head.status = static_cast<std::uint16_t>(digit(9) * 100 + digit(10) * 10 + digit(11));
+    head.reason = {line.data() + 13, line.size() - 13};
+    return {};
+  }
   StatusLine parsed;
   const Refusal refusal = parse_status_line(line, parsed);
   if (refusal.is_refused()) return refusal;
@@ -195,24 +231,23 @@ Refusal Http1Codec::read_start_line(std::string_view line, ResponseHead& head) {
   return {};
 }
 
+// Framing first: stripping takes Transfer-Encoding away.
 Refusal Http1Codec::understand(RequestHead& head, StreamEvents& events) {
   Refusal refusal = resolve_target(head, head.target);
   if (refusal.is_refused()) return refusal;
-  Framing framing;
-  refusal = read_request_meaning(head, framing);
+  const Framing framing = request_framing(head.fields, head.version);
+  if (framing.refusal.is_refused()) return framing.refusal;
+  head.body = framing.body;
+  refusal = read_request_meaning(head);
   if (refusal.is_refused()) return refusal;
   events.add(StreamEvent::Kind::kRequestHead).request = &head;
   begin_body(framing, events);
   return {};
 }
 
-// Framing first: stripping takes Transfer-Encoding away.
-Refusal Http1Codec::read_request_meaning(RequestHead& head, Framing& framing) {
-  framing = request_framing(head.fields, head.version);
-  if (framing.refusal.is_refused()) return framing.refusal;
-  head.body = framing.body;
+Refusal Http1Codec::read_request_meaning(RequestHead& head) {
   HopByHop said;
-  Refusal refusal = strip_hop_by_hop(head.fields, MessageKind::kRequest, said);
+  Refusal refusal = strip(head.fields, MessageKind::kRequest, said);
   if (refusal.is_refused()) return refusal;
   refusal = read_expect(head);
   if (refusal.is_refused()) return refusal;
@@ -231,7 +266,9 @@ Refusal Http1Codec::read_request_meaning(RequestHead& head, Framing& framing) {
 }
 
 Refusal Http1Codec::understand(ResponseHead& head, StreamEvents& events) {
-  Framing framing;
+  const Framing framing = response_framing(head.fields, head.version, head.status, method_);
+  if (framing.refusal.is_refused()) return framing.refusal;
+  head.body = framing.body;
   const Refusal refusal = read_response_meaning(head, framing);
   if (refusal.is_refused()) return refusal;
   const bool is_informational = head.status < 200 && head.status != 101;
@@ -241,12 +278,9 @@ Refusal Http1Codec::understand(ResponseHead& head, StreamEvents& events) {
   return {};
 }
 
-Refusal Http1Codec::read_response_meaning(ResponseHead& head, Framing& framing) {
-  framing = response_framing(head.fields, head.version, head.status, method_);
-  if (framing.refusal.is_refused()) return framing.refusal;
-  head.body = framing.body;
+Refusal Http1Codec::read_response_meaning(ResponseHead& head, const Framing& framing) {
   HopByHop said;
-  const Refusal refusal = strip_hop_by_hop(head.fields, MessageKind::kResponse, said);
+  const Refusal refusal = strip(head.fields, MessageKind::kResponse, said);
   if (refusal.is_refused()) return refusal;
   // RFC 9110 section 8.6: no Content-Length in 1xx, 204 and an accepted CONNECT.
   const bool is_tunnel = head.body.kind == BodyLength::Kind::kTunnel;
@@ -269,28 +303,25 @@ Refusal Http1Codec::read_response_meaning(ResponseHead& head, Framing& framing) 
   return {};
 }
 
-void Http1Codec::begin_body(const Framing& framing, StreamEvents& events) {
-  body_left_bytes_ = framing.body.bytes;
-  switch (framing.body.kind) {
-    case BodyLength::Kind::kNone:
-      finish_message(events);
-      return;
-    case BodyLength::Kind::kKnown:
-      reading_ = Reading::kKnownBody;
-      return;
-    case BodyLength::Kind::kUnknown:
-      reading_ = framing.is_chunked ? Reading::kChunkLine : Reading::kUntilClose;
-      return;
-    case BodyLength::Kind::kTunnel:
-      reading_ = Reading::kDone;  // what follows waits for enter_tunnel()
-      return;
+[[gnu::always_inline]] inline void Http1Codec::begin_body(const Framing& framing,
+                                                          StreamEvents& events) {
+  const BodyLength body = framing.body;
+  body_left_bytes_ = body.bytes;
+  if (body.kind == BodyLength::Kind::kNone) {
+    finish_message(events);
+  } else if (body.kind == BodyLength::Kind::kKnown) {
+    reading_ = Reading::kKnownBody;
+  } else if (body.kind == BodyLength::Kind::kUnknown) {
+    reading_ = framing.is_chunked ? Reading::kChunkLine : Reading::kUntilClose;
+  } else {
+    reading_ = Reading::kDone;  // what follows waits for enter_tunnel()
   }
 }
 
 std::size_t Http1Codec::read_body(std::string_view bytes, StreamEvents& events) {
   const auto taken =
       static_cast<std::size_t>(std::min<std::uint64_t>(body_left_bytes_, bytes.size()));
-  events.add(StreamEvent::Kind::kBody).bytes = bytes.substr(0, taken);
+  events.add(StreamEvent::Kind::kBody).bytes = {bytes.data(), taken};
   body_left_bytes_ -= taken;
   if (body_left_bytes_ > 0) return taken;
   if (reading_ == Reading::kChunkData) {
@@ -354,13 +385,6 @@ Refusal Http1Codec::read_trailer_fields(std::string_view section, const LineEnds
   if (!has_any) return {};
   events.add(StreamEvent::Kind::kTrailers).trailers = &trailers;
   return {};
-}
-
-void Http1Codec::finish_message(StreamEvents& events) {
-  reading_ = Reading::kDone;
-  arena_ = nullptr;
-  scan_.reset();
-  static_cast<void>(events.add(StreamEvent::Kind::kEnd));
 }
 
 std::size_t Http1Codec::fail(Refusal refusal, StreamEvents& events) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
+#include "daemon/base/check.h"
+#include "daemon/base/text.h"
 #include "daemon/http/http1_codec.h"
 #include "daemon/http/status.h"
 
@@ -20,9 +23,8 @@ constexpr std::uint64_t kOwnFields = bit(FieldName::kConnection) | bit(FieldName
 constexpr std::uint64_t kOwnButLength = kOwnFields & ~bit(FieldName::kContentLength);
 // Room for the codec's own fields and the empty line; an upgrade's name comes on top.
 constexpr std::size_t kOwnBytesMax = 160;
-constexpr std::size_t kLineExtra = 4;  // ": " and CRLF
 
-inline char* put(char* at, std::string_view text) noexcept {
+[[gnu::always_inline]] inline char* put(char* at, std::string_view text) noexcept {
   if (text.empty()) return at;
   std::memcpy(at, text.data(), text.size());
   return at + text.size();
@@ -30,59 +32,75 @@ inline char* put(char* at, std::string_view text) noexcept {
 
 constexpr std::size_t kDigitsMax = 20;
 
-char* put_decimal(char* at, std::uint64_t value) noexcept {
-  std::size_t digits = 1;
-  for (std::uint64_t bound = 10; digits < kDigitsMax && value >= bound; bound *= 10)
-    ++digits;
-  for (char* digit = at + digits; digit != at; value /= 10)
-    *--digit = static_cast<char>('0' + value % 10);
-  return at + digits;
+// 00 to 99.
+constexpr std::array<char, 200> kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+inline char* put_pair(char* at, std::uint32_t below_100) noexcept {
+  std::memcpy(at, kPairs.data() + std::size_t{2} * below_100, 2);
+  return at + 2;
 }
 
-// At most: removed fields count as well.
-[[nodiscard]] std::size_t bytes_of(const HeaderList& list) noexcept {
-  std::size_t total = 0;
-  for (const Field& field : list.fields())
-    total += field.name_bytes + std::size_t{field.value_bytes} + kLineExtra;
-  return total;
+inline char* put_decimal(char* at, std::uint64_t value) noexcept {
+  if (value >= 10'000) [[unlikely]]
+    return std::to_chars(at, at + kDigitsMax, value).ptr;
+  const auto small = static_cast<std::uint32_t>(value);
+  const std::uint32_t hundreds = small / 100;
+  const std::uint32_t rest = small % 100;
+  if (hundreds >= 10) {
+    at = put_pair(at, hundreds);
+  } else if (hundreds > 0) {
+    *at++ = static_cast<char>('0' + hundreds);
+  } else if (rest < 10) {
+    *at++ = static_cast<char>('0' + rest);
+    return at;
+  }
+  return put_pair(at, rest);
 }
 
-// Whether the field still is the line that it was made from.
-[[nodiscard]] inline bool stands_as_line(const Field& field) noexcept {
-  return field.is_line && field.value_data == field.name_data + field.name_bytes + 2 &&
-         std::memcmp(field.value_data + field.value_bytes, "\r\n", 2) == 0;
+// A field that does not stand as a line.
+[[gnu::noinline]] char* put_parts(char* at, const Field& field) noexcept {
+  if (field.is_removed) return at;
+  at = put(at, field.name());
+  at = put(at, ": ");
+  at = put(at, field.value());
+  return put(at, "\r\n");
 }
 
 // Writes every field but the removed and those of `skipped`. Lines that stand side by side in
 // memory are copied in one piece.
-char* put_fields(char* at, const HeaderList& list, std::uint64_t skipped) noexcept {
+[[gnu::always_inline]] inline char* put_fields(char* at, const HeaderList& list,
+                                               std::uint64_t skipped) noexcept {
   const char* run = nullptr;
   const char* run_end = nullptr;
-  const auto put_run = [&] {
-    if (run_end != run) at = put(at, {run, static_cast<std::size_t>(run_end - run)});
-  };
   for (const Field& field : list.fields()) {
-    if (field.is_removed || (skipped >> static_cast<unsigned>(field.id) & 1) != 0) continue;
-    if (stands_as_line(field)) [[likely]] {
-      if (run_end != field.name_data) {
-        put_run();
-        run = field.name_data;
-      }
-      run_end = field.value_data + field.value_bytes + 2;
-      continue;
+    if ((skipped >> static_cast<unsigned>(field.id) & 1) != 0) continue;
+    const bool is_line = field.stands_as_line();
+    const char* const line = is_line ? field.line().data() : nullptr;
+    if (line != run_end) {
+      at = put(at, {run, run_end});
+      run = line;
     }
-    put_run();
-    run = run_end = nullptr;
-    at = put(at, field.name());
-    at = put(at, ": ");
-    at = put(at, field.value());
-    at = put(at, "\r\n");
+    if (is_line) [[likely]] {
+      DCHECK_THAT(field.line().ends_with("\r\n"));
+      DCHECK_THAT(field.value().data() == field.name().end() + 2);
+      run_end = line + field.line().size();
+    } else {
+      run_end = nullptr;
+      at = put_parts(at, field);
+    }
   }
-  put_run();
-  return at;
+  return put(at, {run, run_end});
 }
 
-char* put_status_line(char* at, const ResponseHead& head, std::string_view reason) noexcept {
+inline char* put_status_line(char* at, const ResponseHead& head, std::string_view reason) noexcept {
+  if (head.status == 200 && text::equals(reason, "OK")) return put(at, "HTTP/1.1 200 OK\r\n");
   at = put(at, "HTTP/1.1 ");
   *at++ = static_cast<char>('0' + head.status / 100);
   *at++ = static_cast<char>('0' + head.status / 10 % 10);
@@ -124,7 +142,7 @@ constexpr std::size_t kStartLineExtra = 32;
 }  // namespace
 
 // The length or the coding of the message just begun.
-char* Http1Codec::put_framing(char* at) const noexcept {
+[[gnu::always_inline]] inline char* Http1Codec::put_framing(char* at) const noexcept {
   if (writing_ == Writing::kChunked) return put(at, "transfer-encoding: chunked\r\n");
   if (writing_ != Writing::kKnown) return at;
   at = put(at, "content-length: ");
@@ -157,18 +175,20 @@ void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
   begin_writing(head.body, Writing::kChunked);
   const std::size_t bytes_max = head.method_text.size() + head.target.size() +
                                 head.authority.size() + head.upgrade.size() +
-                                bytes_of(head.fields) + kStartLineExtra + kOwnBytesMax;
+                                head.fields.line_bytes() + kStartLineExtra + kOwnBytesMax;
   char* const start = out.reserve(bytes_max);
-  char* at = put(start, head.method_text);
+  char* at = text::put_short(start, head.method_text);
   *at++ = ' ';
-  at = put(at, head.target);
+  at = text::put_short(at, head.target);
   at = put(at, " HTTP/1.1\r\n");
   if (head.fields.find(FieldName::kHost) == nullptr) {
     at = put(at, "host: ");
     at = put(at, head.authority);
     at = put(at, "\r\n");
   }
-  at = put_fields(at, head.fields, kOwnFields);
+  // Most requests hold nothing that is not to be written.
+  at = head.fields.may_have_any(kOwnFields) ? put_fields(at, head.fields, kOwnFields)
+                                            : put_fields(at, head.fields, 0);
   at = put_framing(at);
   // A length of nothing is passed on where the client said it, and left out where it did not.
   if (writing_ == Writing::kNothing && head.fields.find(FieldName::kContentLength) != nullptr) {
@@ -199,8 +219,8 @@ void Http1Codec::write_response_head(const ResponseHead& head, Buffer& out) {
     if (writing_ == Writing::kUntilClose) keep_alive_ = false;
   }
   const std::string_view reason = reason_of(head);
-  const std::size_t bytes_max =
-      reason.size() + head.upgrade.size() + bytes_of(head.fields) + kStartLineExtra + kOwnBytesMax;
+  const std::size_t bytes_max = reason.size() + head.upgrade.size() + head.fields.line_bytes() +
+                                kStartLineExtra + kOwnBytesMax;
   char* const start = out.reserve(bytes_max);
   char* at = put_status_line(start, head, reason);
   at = put_fields(at, head.fields, tells_length ? kOwnButLength : kOwnFields);
@@ -218,44 +238,28 @@ void Http1Codec::write_response_head(const ResponseHead& head, Buffer& out) {
 void Http1Codec::write_informational(const ResponseHead& head, Buffer& out) {
   if (peer_version_ == HttpVersion::kHttp10) return;  // RFC 9110 section 15.2
   const std::string_view reason = reason_of(head);
-  char* const start = out.reserve(reason.size() + bytes_of(head.fields) + kStartLineExtra);
+  char* const start = out.reserve(reason.size() + head.fields.line_bytes() + kStartLineExtra);
   char* at = put_status_line(start, head, reason);
   at = put_fields(at, head.fields, kOwnFields);
   at = put(at, "\r\n");
   out.commit(static_cast<std::size_t>(at - start));
 }
 
-void Http1Codec::write_body_prefix(std::size_t bytes, Buffer& out) {
-  if (writing_ == Writing::kKnown) {
-    owed_bytes_ -= std::min<std::uint64_t>(owed_bytes_, bytes);
-    return;
-  }
-  if (writing_ != Writing::kChunked) return;
+void Http1Codec::write_chunk_line(std::size_t bytes, Buffer& out) {
   constexpr std::size_t kSizeLineMax = 24;
   char* const start = out.reserve(kSizeLineMax);
   char* const end = put(std::to_chars(start, start + kDigitsMax, bytes, 16).ptr, "\r\n");
   out.commit(static_cast<std::size_t>(end - start));
 }
 
-std::string_view Http1Codec::body_suffix() const noexcept {
-  return writing_ == Writing::kChunked ? "\r\n" : "";
-}
-
-void Http1Codec::write_end(const HeaderList* trailers, Buffer& out) {
-  if (writing_ == Writing::kTunnel) return;
-  if (writing_ == Writing::kChunked) {
-    constexpr std::size_t kLastChunkBytes = 5;
-    char* const start =
-        out.reserve((trailers == nullptr ? 0 : bytes_of(*trailers)) + kLastChunkBytes);
-    char* at = put(start, "0\r\n");
-    if (trailers != nullptr) at = put_fields(at, *trailers, kOwnFields);
-    at = put(at, "\r\n");
-    out.commit(static_cast<std::size_t>(at - start));
-  } else if (writing_ == Writing::kKnown && owed_bytes_ > 0) {
-    keep_alive_ =
-        false;  // a message shorter than announced: the next one would be read as its rest
-  }
-  writing_ = Writing::kNothing;
+void Http1Codec::write_last_chunk(const HeaderList* trailers, Buffer& out) {
+  constexpr std::size_t kLastChunkBytes = 5;
+  char* const start =
+      out.reserve((trailers == nullptr ? 0 : trailers->line_bytes()) + kLastChunkBytes);
+  char* at = put(start, "0\r\n");
+  if (trailers != nullptr) at = put_fields(at, *trailers, kOwnFields);
+  at = put(at, "\r\n");
+  out.commit(static_cast<std::size_t>(at - start));
 }
 
 }  // namespace limpet

@@ -51,9 +51,13 @@ constexpr std::size_t kBlock = 16;
 
 constexpr std::size_t kVersionBytes = 8;
 
+[[nodiscard]] inline bool is_http11(const char* text) noexcept {
+  return std::memcmp(text, "HTTP/1.1", kVersionBytes) == 0;
+}
+
 // `text` holds kVersionBytes at least.
 [[nodiscard]] Refusal parse_version(const char* text, HttpVersion& version) noexcept {
-  if (std::memcmp(text, "HTTP/1.1", kVersionBytes) == 0) {
+  if (is_http11(text)) {
     version = HttpVersion::kHttp11;
     return {};
   }
@@ -222,8 +226,9 @@ Method method_of(std::string_view token) noexcept {
 }
 
 Refusal parse_request_line(std::string_view line, RequestLine& parsed) noexcept {
-  std::size_t method_bytes = line.starts_with("GET ") ? 3 : 0;
-  while (method_bytes < line.size() && chars::is(line[method_bytes], chars::kToken))
+  const bool is_get = line.size() >= 4 && std::memcmp(line.data(), "GET ", 4) == 0;
+  std::size_t method_bytes = is_get ? 3 : 0;
+  while (!is_get && method_bytes < line.size() && chars::is(line[method_bytes], chars::kToken))
     ++method_bytes;
   if (method_bytes == 0) return bad("RFC 9112 section 3.1: the method is not a token");
   // method SP target SP version, the target holding one byte at least
@@ -235,8 +240,11 @@ Refusal parse_request_line(std::string_view line, RequestLine& parsed) noexcept 
     return bad("RFC 9112 section 3: request line is not method SP target SP version");
   }
   parsed.method_text = {line.data(), method_bytes};
-  parsed.method = method_of(parsed.method_text);
+  parsed.method = is_get ? Method::kGet : method_of(parsed.method_text);
   parsed.target = {line.data() + method_bytes + 1, version_at - method_bytes - 2};
+  parsed.version = HttpVersion::kHttp11;
+  if (is_http11(line.data() + version_at)) [[likely]]
+    return {};
   return parse_version(line.data() + version_at, parsed.version);
 }
 
@@ -244,15 +252,18 @@ Refusal parse_status_line(std::string_view line, StatusLine& parsed) noexcept {
   constexpr std::size_t kCodeAt = kVersionBytes + 1;
   constexpr std::size_t kReasonAt = kCodeAt + 3;
   if (line.size() < kReasonAt) return bad("RFC 9112 section 4: status line too short");
-  if (const Refusal refusal = parse_version(line.data(), parsed.version); refusal.is_refused())
-    return refusal;
-  const char* code = line.data() + kCodeAt;
-  if (line[kVersionBytes] != ' ' || !text::is_digit(code[0]) || !text::is_digit(code[1]) ||
-      !text::is_digit(code[2])) {
+  parsed.version = HttpVersion::kHttp11;
+  if (!is_http11(line.data())) [[unlikely]] {
+    const Refusal refusal = parse_version(line.data(), parsed.version);
+    if (refusal.is_refused()) return refusal;
+  }
+  const auto digit = [code = line.data() + kCodeAt](std::size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(code[i])) - '0';
+  };
+  if (line[kVersionBytes] != ' ' || digit(0) > 9 || digit(1) > 9 || digit(2) > 9) {
     return bad("RFC 9112 section 4: status code is not three digits");
   }
-  parsed.status =
-      static_cast<std::uint16_t>((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
+  parsed.status = static_cast<std::uint16_t>(digit(0) * 100 + digit(1) * 10 + digit(2));
   if (parsed.status < 100 || parsed.status > 599) {
     return bad("RFC 9110 section 15: status code outside 100 to 599");
   }
@@ -272,23 +283,24 @@ Refusal parse_fields(char* section, const LineEnds& ends, std::size_t first, Hea
   std::uint64_t present = 0;
   std::size_t charged = 0;
   for (Field* field = reserved; field != reserved + count; ++field) {
-    const std::size_t name_bytes = read_field_name(line, field->id);
+    FieldName id = FieldName::kOther;
+    const std::size_t name_bytes = read_field_name(line, id);
     char* const end = section + *line_end++;
     if (name_bytes == 0) return wrong_name({line, static_cast<std::size_t>(end - line)});
     const std::string_view value = trimmed(line + name_bytes + 1, end);
-    field->name_data = line;
-    field->value_data = value.data();
-    field->value_bytes = static_cast<std::uint32_t>(value.size());
-    field->name_bytes = static_cast<std::uint16_t>(name_bytes);
-    // So the line is one that the writer may copy as it stands.
+    // Whether the line is one that the writer may copy as it stands.
     const bool is_line = line[name_bytes + 1] == ' ' && value.data() == line + name_bytes + 2 &&
                          value.data() + value.size() == end;
-    field->mark(is_line ? Field::Form::kLine : Field::Form::kParts);
-    present |= HeaderList::bit(field->id);
+    if (is_line) {
+      field->set_line(id, line, name_bytes, value.size());
+    } else {
+      field->set(id, {line, name_bytes}, value);
+    }
+    present |= HeaderList::bit(id);
     charged += name_bytes + value.size();
     line = end + 2;
   }
-  fields.commit(count, present);
+  fields.commit(count, present, charged + count * 2 * Field::kSeparatorBytes);
   charged_bytes += charged + count * kFieldCharge;
   return {};
 }

@@ -196,7 +196,7 @@ void Http2HeadReader::join_cookies() {
   constexpr std::string_view kBetween = "; ";
   std::size_t bytes_max = kStart.size() + 2;
   for (const Field& field : fields_->fields()) {
-    if (field.id == FieldName::kCookie) bytes_max += field.value_bytes + kBetween.size();
+    if (field.id == FieldName::kCookie) bytes_max += field.value().size() + kBetween.size();
   }
   char* const line = room_for(bytes_max);
   char* const start = put(line, kStart);
@@ -204,7 +204,7 @@ void Http2HeadReader::join_cookies() {
   for (Field& field : fields_->fields()) {
     if (field.id != FieldName::kCookie) continue;
     field.is_removed = true;
-    if (field.value_bytes == 0) continue;
+    if (field.value().empty()) continue;
     if (at != start) at = put(at, kBetween);
     at = put(at, field.value());
   }

@@ -205,7 +205,8 @@ struct KeptField {
 void keep_trailers(const HeaderList& trailers, Buffer& kept) {
   for (const Field& field : trailers.fields()) {
     if (field.is_removed || (kNeverWritten & bit(field.id)) != 0) continue;
-    const KeptField sizes{field.name_bytes, field.value_bytes};
+    const KeptField sizes{static_cast<std::uint32_t>(field.name().size()),
+                          static_cast<std::uint32_t>(field.value().size())};
     std::memcpy(kept.reserve(sizeof sizes), &sizes, sizeof sizes);
     kept.commit(sizeof sizes);
     kept.append(field.name());

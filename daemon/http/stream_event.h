@@ -70,7 +70,7 @@ class StreamEvents {
   StreamEvents& operator=(const StreamEvents&) = delete;
 
   /// Appends an event of stream 0; what else its kind has is for the caller to set.
-  StreamEvent& add(StreamEvent::Kind kind) {
+  [[gnu::always_inline]] StreamEvent& add(StreamEvent::Kind kind) {
     if (count_ == capacity_) [[unlikely]]
       grow();
     StreamEvent& event = events_[count_++];

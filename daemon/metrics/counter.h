@@ -21,7 +21,7 @@ namespace limpet {
 /// Thread: one writer (its worker), any number of readers.
 class Counter {
  public:
-  void add(std::uint64_t n = 1) noexcept {
+  [[gnu::always_inline]] void add(std::uint64_t n = 1) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   [[nodiscard]] std::uint64_t value() const noexcept {
@@ -63,7 +63,7 @@ class Histogram {
 
   void observe(std::chrono::nanoseconds took) noexcept {
     std::size_t i = 0;
-    while (i < kBounds.size() && took > kBounds[i])
+    while (i < kBounds.size() && took > kBoundsInNs[i])
       ++i;
     counts_[i].add();
     sum_ns_.add(took.count() > 0 ? static_cast<std::uint64_t>(took.count()) : 0);
@@ -73,6 +73,13 @@ class Histogram {
   [[nodiscard]] std::uint64_t sum_ns() const noexcept { return sum_ns_.value(); }
 
  private:
+  static constexpr std::array<std::chrono::nanoseconds, kBounds.size()> kBoundsInNs = [] {
+    std::array<std::chrono::nanoseconds, kBounds.size()> bounds{};
+    for (std::size_t i = 0; i < kBounds.size(); ++i)
+      bounds[i] = kBounds[i];
+    return bounds;
+  }();
+
   std::array<Counter, kBounds.size() + 1> counts_;
   Counter sum_ns_;
 };

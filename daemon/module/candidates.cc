@@ -3,23 +3,6 @@
 
 namespace limpet {
 
-Standing Candidates::standing(const Replica& replica) const noexcept {
-  const Vitals& vitals = *replica.vitals;
-  const AdminState admin = vitals.admin.load(std::memory_order_relaxed);
-  if (admin == AdminState::kDown) return Standing::kDown;
-  if (!is_panicking_) {
-    if (vitals.health.load(std::memory_order_relaxed) == Health::kDown) return Standing::kDown;
-    if (vitals.is_ejected(now_)) return Standing::kDown;
-  }
-  if (exchange_.was_tried(replica)) return Standing::kTried;
-  if (!is_panicking_ && admin == AdminState::kReady &&
-      vitals.health.load(std::memory_order_relaxed) == Health::kUnproven) {
-    return Standing::kUnproven;
-  }
-  if (is_full(replica)) return Standing::kFull;
-  return admin == AdminState::kDrain ? Standing::kDraining : Standing::kReady;
-}
-
 bool Candidates::is_eligible(const Replica& replica) const noexcept {
   return is_worth_waiting_for(replica) && standing(replica) == Standing::kReady;
 }

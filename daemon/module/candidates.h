@@ -73,7 +73,8 @@ class Candidates {
   /// "down").
   [[nodiscard]] bool is_panicking() const noexcept { return is_panicking_; }
 
-  [[nodiscard]] Standing standing(const Replica& replica) const noexcept;
+  [[gnu::always_inline]] [[nodiscard]] inline Standing standing(
+      const Replica& replica) const noexcept;
   /// Whether balance may give a request without a session to it: ready, weight above 0, not over
   /// sessions_max.
   [[nodiscard]] bool is_eligible(const Replica& replica) const noexcept;
@@ -115,5 +116,22 @@ class Candidates {
   const CandidateFilter* filter_ = nullptr;
   Choice choice_;
 };
+
+inline Standing Candidates::standing(const Replica& replica) const noexcept {
+  const Vitals& vitals = *replica.vitals;
+  const AdminState admin = vitals.admin.load(std::memory_order_relaxed);
+  if (admin == AdminState::kDown) return Standing::kDown;
+  if (!is_panicking_) {
+    if (vitals.health.load(std::memory_order_relaxed) == Health::kDown) return Standing::kDown;
+    if (vitals.is_ejected(now_)) return Standing::kDown;
+  }
+  if (exchange_.was_tried(replica)) return Standing::kTried;
+  if (!is_panicking_ && admin == AdminState::kReady &&
+      vitals.health.load(std::memory_order_relaxed) == Health::kUnproven) {
+    return Standing::kUnproven;
+  }
+  if (is_full(replica)) return Standing::kFull;
+  return admin == AdminState::kDrain ? Standing::kDraining : Standing::kReady;
+}
 
 }  // namespace limpet

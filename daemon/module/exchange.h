@@ -105,9 +105,9 @@ struct Answer {
 
 /// One try on one replica.
 struct Attempt {
-  const Replica* replica = nullptr;
-  FailureCause failure = FailureCause::kNone;
-  Duration connect{0};  ///< zero on a kept connection
+  const Replica* replica;
+  FailureCause failure;
+  Duration connect;                 ///< zero on a kept connection
   bool may_be_tried_again = false;  ///< its answer was no failure of the replica's
 };
 
@@ -182,7 +182,7 @@ struct Exchange {
   std::string_view keep_alive_bytes;
   Counter* keep_alives = nullptr;  ///< counts them; null where nobody does
   std::uint8_t attempts_count = 0;
-  std::array<Attempt, kAttemptsMax> attempts{};
+  std::array<Attempt, kAttemptsMax> attempts;  ///< as many of them as that; the rest is not written
   /// One place a module of the chain, numbered by ModuleServices::slot; for arena memory, so
   /// nothing is freed.
   std::array<void*, kNotesMax> notes{};

@@ -99,7 +99,8 @@ std::optional<PrincipalSetting> parse_principal(std::string_view text, std::stri
   if (text == jwt_word) return PrincipalSetting{PrincipalRule::Kind::kJwtSubject, {}};
   if (!text.starts_with(kHeader) || !chars::is_token(text.substr(kHeader.size())))
     return std::nullopt;
-  return PrincipalSetting{PrincipalRule::Kind::kHeader, text::to_lower(text.substr(kHeader.size()))};
+  return PrincipalSetting{PrincipalRule::Kind::kHeader,
+                          text::to_lower(text.substr(kHeader.size()))};
 }
 
 }  // namespace limpet

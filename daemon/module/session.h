@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// SessionCarrier: who may know where a session lives after its replica is gone, and who may move it.
-// Affinity owns tokens and asks; the module that carries sessions over answers. SessionSealer is
-// the other direction: who may make a token for a session that did not come in a header. Neither
+// SessionCarrier: who may know where a session lives after its replica is gone, and who may move
+// it. Affinity owns tokens and asks; the module that carries sessions over answers. SessionSealer
+// is the other direction: who may make a token for a session that did not come in a header. Neither
 // knows the other.
 
 #include <cstdint>

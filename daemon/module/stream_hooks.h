@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Hooks into bodies, for the few modules that ask: AnswerJudge looks at a replica's answer before
-// the client does, ResponseHook sees a response's body on its way and mends what is lost in mid-way,
-// StreamDoor lets bytes of limpet's own into a running response. A module sets them in Exchange;
-// without them no body is looked at.
+// the client does, ResponseHook sees a response's body on its way and mends what is lost in
+// mid-way, StreamDoor lets bytes of limpet's own into a running response. A module sets them in
+// Exchange; without them no body is looked at.
 
 #include <cstddef>
 #include <cstdint>
@@ -57,8 +57,7 @@ class ResponseHook {
   [[nodiscard]] virtual std::string_view on_end(Buffer& scratch) = 0;
   /// Whether bytes of limpet's own may stand at this place of the body.
   [[nodiscard]] virtual bool is_between() const noexcept = 0;
-  [[nodiscard]] virtual Mend on_lost(Exchange& exchange, const Failure& failure,
-                                     Buffer& last) = 0;
+  [[nodiscard]] virtual Mend on_lost(Exchange& exchange, const Failure& failure, Buffer& last) = 0;
   /// The answer that is to go on has begun. False: it does not fit; the response is broken off.
   [[nodiscard]] virtual bool on_continued(Exchange& exchange, const ResponseHead& head) = 0;
 

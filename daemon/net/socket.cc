@@ -25,15 +25,6 @@ void set_number(int descriptor, int option, int value) noexcept {
   if (::setsockopt(descriptor, IPPROTO_TCP, option, &value, sizeof value) != 0) return;
 }
 
-// A peer that vanished without a word is found out in two minutes, also in a stream that says
-// nothing by nature.
-void keep_alive(int descriptor) noexcept {
-  switch_on(descriptor, SOL_SOCKET, SO_KEEPALIVE);
-  set_number(descriptor, TCP_KEEPIDLE, 60);
-  set_number(descriptor, TCP_KEEPINTVL, 15);
-  set_number(descriptor, TCP_KEEPCNT, 4);
-}
-
 Error bind_error(const Address& address, int reason) {
   std::string text = "cannot listen on " + address.print() + ": ";
   if (reason == EADDRINUSE) {
@@ -80,6 +71,13 @@ Result<Fd> open_listening(const Address& address, int backlog) {
   return fd;
 }
 
+void keep_alive(int descriptor) noexcept {
+  switch_on(descriptor, SOL_SOCKET, SO_KEEPALIVE);
+  set_number(descriptor, TCP_KEEPIDLE, static_cast<int>(kKeepAliveIdle.count()));
+  set_number(descriptor, TCP_KEEPINTVL, 15);
+  set_number(descriptor, TCP_KEEPCNT, 4);
+}
+
 Fd accept_connection(int listening, Address& peer) noexcept {
   sockaddr_storage raw{};
   socklen_t length = sizeof raw;
@@ -95,10 +93,7 @@ Fd begin_connect(const Address& address, int& errno_out) noexcept {
     errno_out = errno;
     return fd;
   }
-  if (address.is_ip()) {
-    switch_on(fd.number(), IPPROTO_TCP, TCP_NODELAY);
-    keep_alive(fd.number());
-  }
+  if (address.is_ip()) switch_on(fd.number(), IPPROTO_TCP, TCP_NODELAY);
   errno_out = ::connect(fd.number(), address.as_sockaddr(), address.length()) == 0 ? 0 : errno;
   if (errno_out != 0 && errno_out != EINPROGRESS) fd.reset();
   return fd;

@@ -4,6 +4,7 @@
 // never blocking. What bytes mean is none of this file's business; who is told of readiness is
 // event/watch.h's.
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -21,8 +22,15 @@ namespace limpet {
 /// is none or no descriptor is left (errno tells).
 [[nodiscard]] Fd accept_connection(int listening, Address& peer) noexcept;
 
-/// Begins to connect. `errno_out` is 0 or EINPROGRESS where the descriptor is open, else the
-/// reason.
+/// How long a connection with keep_alive() may be silent before the kernel asks.
+inline constexpr std::chrono::seconds kKeepAliveIdle{60};
+/// Has the kernel find out within two minutes that the other side vanished without a word, also in
+/// a stream that says nothing by nature. On a socket that is not TCP it does nothing.
+/// Cost: four system calls.
+void keep_alive(int descriptor) noexcept;
+
+/// Begins to connect; without keep_alive(). `errno_out` is 0 or EINPROGRESS where the descriptor is
+/// open, else the reason.
 [[nodiscard]] Fd begin_connect(const Address& address, int& errno_out) noexcept;
 /// How a connect that became writable ended: 0 or an errno.
 [[nodiscard]] int connect_result(int descriptor) noexcept;

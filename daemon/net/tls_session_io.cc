@@ -39,14 +39,13 @@ ssize_t transmit(int descriptor, std::string_view bytes) noexcept {
 /// A block of the thread's cache, for the time of one call.
 class ScratchBlock {
  public:
-  explicit ScratchBlock(std::size_t bytes) : bytes_(bytes), block_(BlockCache::take(bytes_)) {}
+  explicit ScratchBlock(std::size_t bytes) : block_(buffer_.reserve(bytes)) {}
   ScratchBlock(const ScratchBlock&) = delete;
   ScratchBlock& operator=(const ScratchBlock&) = delete;
-  ~ScratchBlock() { BlockCache::give(block_, bytes_); }
   [[nodiscard]] char* data() noexcept { return block_; }
 
  private:
-  std::size_t bytes_;
+  Buffer buffer_;
   char* block_;
 };
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/base/fd.h"
+#include "daemon/base/kernel_call.h"
 #include "daemon/net/moved.h"
 #include "daemon/net/tls_session.h"
 
@@ -125,14 +126,14 @@ class Transport {
   // instructions than all the rest of them. No thread is ever cancelled here.
   [[nodiscard]] static ssize_t receive(int descriptor, void* into, std::size_t bytes) noexcept {
 #if defined(SYS_recvfrom)
-    return ::syscall(SYS_recvfrom, descriptor, into, bytes, 0, nullptr, nullptr);
+    return kernel_call(SYS_recvfrom, descriptor, into, bytes, 0);
 #else
     return ::recv(descriptor, into, bytes, 0);
 #endif
   }
   [[nodiscard]] static ssize_t send(int descriptor, const void* from, std::size_t bytes) noexcept {
 #if defined(SYS_sendto)
-    return ::syscall(SYS_sendto, descriptor, from, bytes, MSG_NOSIGNAL, nullptr, 0);
+    return kernel_call(SYS_sendto, descriptor, from, bytes, MSG_NOSIGNAL);
 #else
     return ::send(descriptor, from, bytes, MSG_NOSIGNAL);
 #endif

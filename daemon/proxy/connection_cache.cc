@@ -91,6 +91,7 @@ FailureCause ReplicaSlot::dial_plain(Lease& lease, const LendWish& wish) {
 FailureCause ReplicaSlot::dial(Lease& lease, const LendWish& wish) {
   Fd fd;
   if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
+  keep_alive(fd.number());  // beside a handshake or for many requests, what it costs is nothing
   connect_timeout_ = wish.connect_timeout;
   const auto sharing = may_share() ? Dialler::Sharing::kShared : Dialler::Sharing::kPrivate;
   auto& dialler = room_.take_in(std::make_unique<Dialler>(room_, *this, std::move(fd), sharing));

@@ -75,8 +75,7 @@ bool Relay::holds_answer(ResponseHead& head) {
 void Relay::judge() {
   const std::size_t wanted = exchange_.answer_judge->wants_of(exchange_, *judged_);
   if (!is_answer_whole_ && held_answer_.size() < wanted) return;
-  follow(exchange_.answer_judge->judge(exchange_, *judged_, held_answer_.view(),
-                                       is_answer_whole_));
+  follow(exchange_.answer_judge->judge(exchange_, *judged_, held_answer_.view(), is_answer_whole_));
 }
 
 void Relay::follow(AnswerJudge::Verdict verdict) {
@@ -181,9 +180,8 @@ void Relay::keep_alive() {
     last_said_ = now;
     if (exchange_.keep_alives != nullptr) exchange_.keep_alives->add();
   }
-  timer_.arm(room_.loop().timers(),
-             std::max(deadline_after(last_said_, exchange_.keep_alive_every),
-                      now + std::chrono::milliseconds(100)));
+  timer_.arm(room_.loop().timers(), std::max(deadline_after(last_said_, exchange_.keep_alive_every),
+                                             now + std::chrono::milliseconds(100)));
 }
 
 bool Relay::put(std::string_view bytes) {

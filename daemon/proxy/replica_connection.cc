@@ -28,6 +28,7 @@ void ReplicaConnection::start() {
 
 void ReplicaConnection::start_connecting(Duration timeout) {
   watch();
+  keep_alive_.start(room_.loop().timers(), room_.loop().now(), transport_.descriptor());
   timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), timeout));
 }
 
@@ -223,6 +224,7 @@ void ReplicaConnection::fail(FailureCause cause) {
 
 void ReplicaConnection::close() {
   if (is_closed()) return;
+  keep_alive_.stop();
   slot_.on_closed(*this);
   ReplicaSide::unlink();
   close_now();

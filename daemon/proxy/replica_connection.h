@@ -9,6 +9,7 @@
 
 #include "daemon/metrics/counter.h"
 #include "daemon/module/failure.h"
+#include "daemon/net/keep_alive.h"
 #include "daemon/proxy/connection.h"
 #include "daemon/proxy/replica_side.h"
 #include "daemon/proxy/replica_stream.h"
@@ -89,6 +90,7 @@ class ReplicaConnection final : public Connection,
   void close();
 
   ReplicaSlot& slot_;
+  KeepAlive keep_alive_;
   Duration silence_allowed_ = kForever;
   FailureCause silence_means_ = FailureCause::kHeadTimeout;
   Counter* silence_counter_ = nullptr;

@@ -303,13 +303,16 @@ void AffinityModule::on_done(const Exchange& exchange) noexcept {
 void AffinityModule::count(const AffinityFacts& facts) noexcept {
   Counter*& counter =
       counters_[static_cast<std::size_t>(facts.outcome)][static_cast<std::size_t>(facts.cause)];
-  if (counter == nullptr) {
-    counter = &worker_.metrics().counter("limpet_affinity_total",
-                                         {{"pool", settings_.pool_name},
-                                          {"outcome", std::string(name_of(facts.outcome))},
-                                          {"cause", std::string(name_of(facts.cause))}});
-  }
+  if (counter == nullptr) [[unlikely]]
+    counter = &counter_for(facts);
   counter->add();
+}
+
+Counter& AffinityModule::counter_for(const AffinityFacts& facts) {
+  return worker_.metrics().counter("limpet_affinity_total",
+                                   {{"pool", settings_.pool_name},
+                                    {"outcome", std::string(name_of(facts.outcome))},
+                                    {"cause", std::string(name_of(facts.cause))}});
 }
 
 }  // namespace limpet::affinity

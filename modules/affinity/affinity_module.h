@@ -51,6 +51,7 @@ class AffinityModule final : public Module {
   [[nodiscard]] bool wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most);
   Verdict choose(const Turn& turn, const Replica& replica, Outcome outcome, Cause cause);
   void count(const AffinityFacts& facts) noexcept;
+  [[nodiscard]] Counter& counter_for(const AffinityFacts& facts);
 
   const AffinityPlan& plan_;
   const AffinitySettings& settings_;

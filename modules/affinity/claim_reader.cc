@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "daemon/base/text.h"
@@ -30,13 +31,14 @@ bool accepts_json_and_events(const HeaderList& fields) noexcept {
 }
 
 Field* only_cookie_field(HeaderList& fields) noexcept {
-  Field* found = nullptr;
-  for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kCookie || field.is_removed) continue;
-    if (found != nullptr) return nullptr;
-    found = &field;
-  }
-  return found;
+  const auto is_cookie = [](const Field& field) {
+    return field.id == FieldName::kCookie && !field.is_removed;
+  };
+  const std::span<Field> all = fields.fields();
+  const auto found = std::find_if(all.begin(), all.end(), is_cookie);
+  if (found == all.end() || std::find_if(found + 1, all.end(), is_cookie) != all.end())
+    return nullptr;
+  return &*found;
 }
 
 std::string_view unquoted(std::string_view value) noexcept {
@@ -113,7 +115,7 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   const ConnectionMemory* held = held_memory(exchange.client);
   if (held == nullptr || held->plan != plan_.serial()) return false;
   const std::string_view all = field.value();
-  if (all.empty() || all != held->cookie_field) return false;
+  if (all.empty() || !text::equals(all, held->cookie_field)) return false;
   state.claim = Claim::kToken;
   state.source = settings_.sources.data();
   state.sent_cookie = true;
@@ -121,12 +123,15 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   state.facts = held->facts;
   state.replica = held->replica;
   if (held->cut_bytes == 0) return true;
+  // Mostly there is nothing else in it.
+  if (held->cut_bytes == all.size()) {
+    field.is_removed = true;
+    return true;
+  }
   const std::string_view before = all.substr(0, held->cut_begin);
   const std::string_view behind = all.substr(held->cut_begin + held->cut_bytes);
-  const std::string_view rest = behind.empty() ? before : exchange.arena.join(before, behind);
-  field.is_removed = rest.empty();
-  field.value_data = rest.data();
-  field.value_bytes = static_cast<std::uint32_t>(rest.size());
+  exchange.request.fields.replace(field,
+                                  behind.empty() ? before : exchange.arena.join(before, behind));
   return true;
 }
 
@@ -198,8 +203,7 @@ bool ClaimReader::read_session(Exchange& exchange, ExchangeState& state) {
   if (found.field == nullptr) return read_query_session(exchange, state);
   state.claim = Claim::kUnreadable;
   if (found.is_repeated || !take_session(exchange, state, found.field->value())) return true;
-  found.field->value_data = state.original_id.data();
-  found.field->value_bytes = static_cast<std::uint32_t>(state.original_id.size());
+  exchange.request.fields.replace(*found.field, state.original_id);
   return true;
 }
 
@@ -219,8 +223,7 @@ bool ClaimReader::read_query_session(Exchange& exchange, ExchangeState& state) {
   }
   const std::string_view before = request.query.substr(0, at.begin);
   const std::string_view behind = request.query.substr(at.begin + at.bytes);
-  request.target =
-      exchange.arena.join(request.path, "?", before, state.original_id, behind);
+  request.target = exchange.arena.join(request.path, "?", before, state.original_id, behind);
   request.path = request.target.substr(0, request.path.size());
   request.query = request.target.substr(request.path.size() + 1);
   return true;

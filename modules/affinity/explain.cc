@@ -131,7 +131,8 @@ class Explainer {
     note("the replica knows the session as " + text::escaped(original));
     if (settings_.binding.kind != PrincipalRule::Kind::kOff) {
       return say_none(
-          "bind_to: the id opens only in a request of whoever opened the session, and is unknown in "
+          "bind_to: the id opens only in a request of whoever opened the session, and is unknown "
+          "in "
           "any other");
     }
     explain_token(*source, id.substr(0, kTokenLetters), Purpose::kSession, original);

@@ -64,8 +64,7 @@ ReplicaTable::Rank ReplicaTable::rank_of(std::uint32_t index, std::uint64_t key)
   return rank;
 }
 
-std::uint32_t ReplicaTable::first_with_room(std::uint64_t key,
-                                            const Candidates& candidates) const {
+std::uint32_t ReplicaTable::first_with_room(std::uint64_t key, const Candidates& candidates) const {
   const auto is_eligible = [&](std::uint32_t i) {
     return i < candidates.size() && candidates.is_eligible(candidates.at(i));
   };

@@ -51,8 +51,8 @@ class ReplicaTable {
     return found;
   }
 
-  /// The first eligible replica in the order of `key` that has less than 1.25 times its fair part of
-  /// the requests in flight on those eligible, so that a few busy keys do not bury one replica;
+  /// The first eligible replica in the order of `key` that has less than 1.25 times its fair part
+  /// of the requests in flight on those eligible, so that a few busy keys do not bury one replica;
   /// kNoReplica where none is eligible. Cost: two looks at each replica.
   [[nodiscard]] std::uint32_t first_with_room(std::uint64_t key,
                                               const Candidates& candidates) const;

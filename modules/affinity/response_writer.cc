@@ -65,7 +65,14 @@ void ResponseWriter::write(Exchange& exchange, ExchangeState* state) {
   if (settings_.is_shown) show(exchange);
 }
 
-AppWish ResponseWriter::take_wish(HeaderList& fields) const {
+// Most responses hold none of them.
+inline AppWish ResponseWriter::take_wish(HeaderList& fields) const {
+  constexpr std::uint64_t kNames = HeaderList::bit(FieldName::kArrDisableSessionAffinity) |
+                                   HeaderList::bit(FieldName::kLimpetAffinity);
+  return fields.may_have_any(kNames) ? take_some_wish(fields) : AppWish::kNone;
+}
+
+AppWish ResponseWriter::take_some_wish(HeaderList& fields) const {
   AppWish wish = AppWish::kNone;
   if (settings_.is_arr_compatible && fields.may_have(FieldName::kArrDisableSessionAffinity)) {
     if (is_true(fields.value(FieldName::kArrDisableSessionAffinity))) wish = AppWish::kKeep;
@@ -114,8 +121,7 @@ void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& stat
   }
   if (!fields.may_have(FieldName::kMcpSessionId)) return;
   for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kMcpSessionId || field.is_removed || field.value_bytes == 0)
-      continue;
+    if (field.id != FieldName::kMcpSessionId || field.is_removed || field.value().empty()) continue;
     std::string_view wrapped = state.session_id;
     if (!is_held || field.value() != session.original_id) {
       wrapped = settings_.is_learning ? field.value() : sealer_.seal(exchange, field.value());
@@ -124,8 +130,7 @@ void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& stat
       session = {.client_id = wrapped, .original_id = field.value()};
       if (exchange.affinity.outcome == Outcome::kNone) exchange.affinity.outcome = Outcome::kNew;
     }
-    field.value_data = wrapped.data();
-    field.value_bytes = static_cast<std::uint32_t>(wrapped.size());
+    fields.replace(field, wrapped);
   }
 }
 

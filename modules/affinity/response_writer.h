@@ -43,20 +43,22 @@ class ResponseWriter {
  private:
   /// Takes the app's control fields out.
   [[nodiscard]] AppWish take_wish(HeaderList& fields) const;
-  void learn_incarnation(HeaderList& fields, const Replica& replica) const;
-  void wrap_sessions(Exchange& exchange, const ExchangeState& state);
+  [[gnu::noinline]] [[nodiscard]] AppWish take_some_wish(HeaderList& fields) const;
+  [[gnu::noinline]] void learn_incarnation(HeaderList& fields, const Replica& replica) const;
+  [[gnu::noinline]] void wrap_sessions(Exchange& exchange, const ExchangeState& state);
   void write_cookie(Exchange& exchange, ExchangeState& state, AppWish wish);
-  void set_new_cookie(Exchange& exchange, const ExchangeState& state);
-  void renew_cookie(Exchange& exchange, const ExchangeState& state);
-  void delete_cookie(Exchange& exchange);
+  [[gnu::noinline]] void set_new_cookie(Exchange& exchange, const ExchangeState& state);
+  [[gnu::noinline]] void renew_cookie(Exchange& exchange, const ExchangeState& state);
+  [[gnu::noinline]] void delete_cookie(Exchange& exchange);
   void add_cookie(Exchange& exchange, std::string_view token);
   /// Seals a cookie's token. Empty where sealing failed.
   [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts);
-  void show(Exchange& exchange) const;
+  [[gnu::noinline]] void show(Exchange& exchange) const;
   /// Moves a session in the ledger of a replica.
   void note_session(const Replica& replica, WallSeconds last_seen,
                     std::int32_t change) const noexcept;
-  void note_end(const Exchange& exchange, const ExchangeState& state) const noexcept;
+  [[gnu::noinline]] void note_end(const Exchange& exchange,
+                                  const ExchangeState& state) const noexcept;
 
   const AffinityPlan& plan_;
   const AffinitySettings& settings_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Sealer: makes clients' session ids: token, a dash, the id that the replica made; the token covers
-// the original id and, where the pool binds sessions to somebody, who that was. claim_reader.h takes
-// them apart again.
+// the original id and, where the pool binds sessions to somebody, who that was. claim_reader.h
+// takes them apart again.
 
 #include <string_view>
 

@@ -19,7 +19,8 @@ Result<Source> header_source(std::string_view name) {
                  "\" is not a header name; expected header:NAME such as header:X-User"};
   }
   const std::string lower_case = text::to_lower(name);
-  return Source{Source::Kind::kHeader, lower_case, known_name(lower_case), "header:" + lower_case, {}};
+  return Source{
+      Source::Kind::kHeader, lower_case, known_name(lower_case), "header:" + lower_case, {}};
 }
 
 Result<Source> query_source(std::string_view name) {
@@ -27,8 +28,8 @@ Result<Source> query_source(std::string_view name) {
     return Error{"\"" + text::escaped(name) +
                  "\" is not the name of a query parameter; expected query:NAME such as query:user"};
   }
-  return Source{Source::Kind::kQuery, std::string(name), FieldName::kOther,
-                "query:" + std::string(name), {}};
+  return Source{
+      Source::Kind::kQuery, std::string(name), FieldName::kOther, "query:" + std::string(name), {}};
 }
 
 // A value of the modern era's headers, which only requests of that era are believed to mean.

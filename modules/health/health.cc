@@ -32,13 +32,9 @@ class HealthModule final : public Module {
 
   void on_done(const Exchange& exchange) noexcept override {
     if (exchange.attempts_count == 0 || exchange.pool == nullptr) return;
-    const std::uintptr_t counted = counted_of(exchange);
-    for (std::size_t i = 0; i < exchange.attempts_count; ++i) {
-      const Attempt& attempt = exchange.attempts[i];
-      if ((counted >> i & 1) != 0) continue;
-      if (is_replica_fault(attempt.failure)) count(exchange, *attempt.replica, attempt.failure);
-    }
     const Attempt& last = exchange.attempts[exchange.attempts_count - 1U];
+    if (exchange.attempts_count > 1 || last.failure != FailureCause::kNone) [[unlikely]]
+      count_failures(exchange);
     // Only a response of the replica itself says something; limpet's own answers do not.
     if (last.failure != FailureCause::kNone || exchange.times.first_byte == kNever) return;
     if (exchange.answer.status != 0) return;
@@ -50,10 +46,20 @@ class HealthModule final : public Module {
   }
 
  private:
+  // Those that on_failure() was not asked about.
+  [[gnu::noinline]] void count_failures(const Exchange& exchange) noexcept {
+    const std::uintptr_t counted = counted_of(exchange);
+    for (std::size_t i = 0; i < exchange.attempts_count; ++i) {
+      const Attempt& attempt = exchange.attempts[i];
+      if ((counted >> i & 1) != 0) continue;
+      if (is_replica_fault(attempt.failure)) count(exchange, *attempt.replica, attempt.failure);
+    }
+  }
   [[nodiscard]] std::uintptr_t counted_of(const Exchange& exchange) const noexcept {
     return reinterpret_cast<std::uintptr_t>(exchange.notes[slot_]);
   }
-  void count(const Exchange& exchange, const Replica& replica, FailureCause cause) {
+  [[gnu::noinline]] void count(const Exchange& exchange, const Replica& replica,
+                               FailureCause cause) {
     ejector_.on_fault(*exchange.pool, replica, name_of(cause));
   }
 

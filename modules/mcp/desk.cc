@@ -2,8 +2,6 @@
 #include "modules/mcp/desk.h"
 
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <utility>
 
 #include "daemon/base/hash.h"
@@ -13,25 +11,6 @@ namespace limpet::mcp {
 namespace {
 
 constexpr std::chrono::seconds kDeleteWithin{5};
-
-// Lives until its call is over; nobody else knows it.
-class Farewell final : public CallOwner {
- public:
-  static void send(ReplicaCalls& calls, CallRequest request) {
-    auto* farewell = new Farewell;
-    farewell->call_ = calls.call(std::move(request), *farewell);
-  }
-
-  void on_call_head(const ResponseHead&) override {}
-  void on_call_body(std::string_view) override {}
-  void on_call_end() override { delete this; }
-  void on_call_failed(FailureCause) override { delete this; }
-
- private:
-  ~Farewell() = default;
-
-  std::unique_ptr<ReplicaCall> call_;
-};
 
 }  // namespace
 
@@ -51,7 +30,7 @@ std::string mark_of(std::string_view session_id) {
   return mark;
 }
 
-void send_delete(const Desk& desk, const Replica& replica, std::string_view target,
+void send_delete(Desk& desk, const Replica& replica, std::string_view target,
                  std::string_view authority,
                  std::vector<std::pair<std::string, std::string>> fields) {
   if (desk.worker.calls() == nullptr) return;
@@ -65,7 +44,7 @@ void send_delete(const Desk& desk, const Replica& replica, std::string_view targ
   request.fields = std::move(fields);
   request.head_within = kDeleteWithin;
   request.silence_max = kDeleteWithin;
-  Farewell::send(*desk.worker.calls(), std::move(request));
+  desk.farewells.send(*desk.worker.calls(), std::move(request));
 }
 
 }  // namespace limpet::mcp

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "daemon/module/module.h"
+#include "modules/mcp/farewells.h"
 #include "modules/mcp/letter_box.h"
 #include "modules/mcp/numbers.h"
 #include "modules/mcp/pool_state.h"
@@ -24,6 +25,7 @@ struct Desk {
   WorkerServices& worker;
   WorkerHands& hands;
   Numbers& numbers;
+  Farewells& farewells;
   SharedStore* shared = nullptr;                    ///< null without a store
   LetterBox* letters = nullptr;                     ///< null in tests
   std::unordered_set<std::string> left_replicas{};  ///< ids of replicas that sessions shall leave
@@ -37,7 +39,7 @@ struct Desk {
 [[nodiscard]] std::string mark_of(std::string_view session_id);
 
 /// Ends a session on a replica and waits for nothing: with the fields given.
-void send_delete(const Desk& desk, const Replica& replica, std::string_view target,
+void send_delete(Desk& desk, const Replica& replica, std::string_view target,
                  std::string_view authority,
                  std::vector<std::pair<std::string, std::string>> fields);
 

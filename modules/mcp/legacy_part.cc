@@ -64,8 +64,7 @@ std::string_view LegacyStream::wrap(std::string_view original) {
 
 Taking LegacyPart::on_request(Exchange& exchange) {
   const RequestHead& request = exchange.request;
-  if (request.fields.find(FieldName::kMcpSessionId) != nullptr ||
-      era_of(request) != Era::kSession)
+  if (request.fields.find(FieldName::kMcpSessionId) != nullptr || era_of(request) != Era::kSession)
     return Taking::kNotMine;
   if (opens_stream(request)) return Taking::kMine;
   if (!posts_to_session(request)) return Taking::kNotMine;

@@ -25,12 +25,13 @@ void LetterBox::post(std::uint64_t number, CarryEnd end) noexcept {
     letters_.emplace_back(number, end);
   }
   const std::uint64_t one = 1;
-  static_cast<void>(::write(wake_.number(), &one, sizeof one));
+  // Where it is full it wakes already.
+  if (::write(wake_.number(), &one, sizeof one) < 0) return;
 }
 
 void LetterBox::on_edge() {
   std::uint64_t count = 0;
-  static_cast<void>(::read(wake_.number(), &count, sizeof count));
+  if (::read(wake_.number(), &count, sizeof count) < 0) count = 0;
   std::vector<std::pair<std::uint64_t, CarryEnd>> letters;
   {
     const std::lock_guard lock(mutex_);

@@ -123,8 +123,8 @@ CallRequest ListenFan::request_for(const Replica& replica) const {
   request.target = head.target;
   request.body = exchange_.request_body;
   for (const Field& field : head.fields.fields()) {
-    const bool is_own = std::find(kNotRepeated.begin(), kNotRepeated.end(), field.name()) !=
-                        kNotRepeated.end();
+    const bool is_own =
+        std::find(kNotRepeated.begin(), kNotRepeated.end(), field.name()) != kNotRepeated.end();
     if (!field.is_removed && !is_own)
       request.fields.emplace_back(std::string(field.name()), std::string(field.value()));
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ListenFan: one client's subscriptions/listen stream at work. The client's own request is the first
-// leg, on the replica that was chosen for it; for every other replica the fan opens a call with the
-// same body, and puts what those say into the client's stream. listen_merge.h decides what the
-// client sees; listen_part.h keeps the fans.
+// ListenFan: one client's subscriptions/listen stream at work. The client's own request is the
+// first leg, on the replica that was chosen for it; for every other replica the fan opens a call
+// with the same body, and puts what those say into the client's stream. listen_merge.h decides what
+// the client sees; listen_part.h keeps the fans.
 //
 //   first leg ──────────────┐
 //   call to replica b ──────┼──► ListenMerge ──► the client's stream

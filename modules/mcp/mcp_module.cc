@@ -48,6 +48,7 @@ McpModule::McpModule(const McpSettings& settings, PoolState& state, const Module
             services.worker,
             state.hands_of(services.worker.worker()),
             numbers_,
+            farewells_,
             shared_.get(),
             letters_.get()},
       caretaker_(desk_),

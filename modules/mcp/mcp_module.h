@@ -45,6 +45,7 @@ class McpModule final : public Module, private PartNotes {
   Numbers numbers_;
   std::unique_ptr<SharedStore> shared_;
   std::unique_ptr<LetterBox> letters_;
+  Farewells farewells_;
   Desk desk_;
   Caretaker caretaker_;
   std::vector<std::unique_ptr<Part>> parts_;

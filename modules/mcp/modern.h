@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// modern: revision 2026-07-28 and later, which has no sessions: which task a result has created, and
-// which era a replica speaks, by its answers. What a request's head says is daemon/http/mcp_head.h.
+// modern: revision 2026-07-28 and later, which has no sessions: which task a result has created,
+// and which era a replica speaks, by its answers. What a request's head says is
+// daemon/http/mcp_head.h.
 
 #include <cstdint>
 #include <string>

@@ -58,7 +58,7 @@ void EraFilter::narrow(Candidates& candidates, Era era) {
     is_any_known |= at(i).of(era) == Speaks::kYes;
     is_any_unfit |= at(i).of(era) == Speaks::kNo;
   }
-  const bool matters = is_any_unfit || candidates.now() - book_.modern_seen() < kMattersFor;
+  const bool matters = is_any_unfit || book_.matters(candidates.now());
   era_ = era;
   is_proof_wanted_ = asking_ == Asking::kOn && is_any_known && matters;
   if (!is_any_unfit && !is_proof_wanted_) return;

@@ -47,9 +47,13 @@ class EraBook {
   /// more are dropped then.
   [[nodiscard]] std::shared_ptr<ReplicaEras> entry(const std::string& id);
 
+  /// So long after the last modern request eras matter to nobody.
+  static constexpr Duration kMattersFor = std::chrono::minutes(10);
+
   /// The modern revisions are in use here: eras matter.
-  [[nodiscard]] Instant modern_seen() const noexcept {
-    return Instant(Duration(modern_seen_ns_.load(std::memory_order_relaxed)));
+  [[nodiscard]] bool matters(Instant now) const noexcept {
+    const std::int64_t seen_ns = modern_seen_ns_.load(std::memory_order_relaxed);
+    return seen_ns != 0 && now - Instant(Duration(seen_ns)) < kMattersFor;
   }
   void note_modern(Instant now) noexcept {
     modern_seen_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
@@ -76,8 +80,6 @@ class EraBook {
 /// Thread: its worker.
 class EraFilter final : public CandidateFilter {
  public:
-  /// So long after the last modern request eras matter to nobody.
-  static constexpr Duration kMattersFor = std::chrono::minutes(10);
   /// Whether replicas are asked at all.
   enum class Asking : std::uint8_t { kOff, kOn };
 

@@ -26,8 +26,7 @@ bool may_open_session(const RequestHead& request) noexcept {
 }
 
 bool is_from_replica(const Exchange& exchange) noexcept {
-  return exchange.answer.status == 0 && exchange.replica != nullptr &&
-         exchange.response != nullptr;
+  return exchange.answer.status == 0 && exchange.replica != nullptr && exchange.response != nullptr;
 }
 
 // Where its task is, a replica that is being drained still answers; nobody else can.
@@ -81,7 +80,8 @@ void ModernPart::on_response(Exchange& exchange) {
   prober_.note_endpoint(exchange);
   const ResponseHead& head = *exchange.response;
   const BodyForm form = form_of(head.fields.value(FieldName::kContentType));
-  const bool is_readable = form != BodyForm::kOther && head.fields.find("content-encoding") == nullptr;
+  const bool is_readable =
+      form != BodyForm::kOther && head.fields.find("content-encoding") == nullptr;
   if (!is_readable || exchange.response_hook != nullptr) return;
   const bool is_call =
       text::trim(exchange.request.fields.value(FieldName::kMcpMethod)) == "tools/call";

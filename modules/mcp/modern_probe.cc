@@ -125,16 +125,14 @@ bool EraProber::is_due(std::uint32_t index, Instant now) const {
   const Vitals& vitals = *context_.services.pool->replicas[index].vitals;
   eras.follow(vitals);
   if (vitals.health.load(std::memory_order_relaxed) == Health::kDown ||
-      vitals.admin.load(std::memory_order_relaxed) == AdminState::kDown ||
-      vitals.is_ejected(now))
+      vitals.admin.load(std::memory_order_relaxed) == AdminState::kDown || vitals.is_ejected(now))
     return false;
   const std::int64_t asked_ns = eras.asked_ns.load(std::memory_order_relaxed);
   if (asked_ns == 0) return true;
   const Duration since = now - Instant(Duration(asked_ns));
   const bool is_known =
       eras.of(Era::kModern) != Speaks::kUnknown && eras.of(Era::kSession) != Speaks::kUnknown;
-  const bool matters = now - book_.modern_seen() < EraFilter::kMattersFor;
-  return matters && since >= (is_known ? kAskAgainKnown : kAskAgainUnknown);
+  return book_.matters(now) && since >= (is_known ? kAskAgainKnown : kAskAgainUnknown);
 }
 
 std::unique_ptr<ReplicaCall> EraProber::ask(Probe& probe, std::string body, Era era) {

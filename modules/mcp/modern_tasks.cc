@@ -16,8 +16,7 @@ TaskTable::TaskTable()
                          .tombstones_max = 1,
                          .tombstone_time = std::chrono::seconds(1)}) {}
 
-void TaskTable::learn(std::string_view task, const Replica& replica,
-                      const WorkerServices& worker) {
+void TaskTable::learn(std::string_view task, const Replica& replica, const WorkerServices& worker) {
   SessionRecord record;
   record.home = {replica.id,
                  {},

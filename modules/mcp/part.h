@@ -40,8 +40,8 @@ class PartNotes {
 /// Lifetime: the module's; everything borrowed outlives the parts.
 struct PartContext {
   const McpSettings& settings;
-  PoolState& state;           ///< the pool's, shared by all workers (pool_state.h)
-  ModuleServices services;    ///< worker, pool, slot
+  PoolState& state;         ///< the pool's, shared by all workers (pool_state.h)
+  ModuleServices services;  ///< worker, pool, slot
   PartNotes& notes;
   RedisLink* redis = nullptr;  ///< null without a store
 };

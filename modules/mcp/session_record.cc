@@ -50,8 +50,7 @@ std::size_t SessionRecord::bytes() const noexcept {
     total += sizeof(std::string) + uri.size();
   if (birth == nullptr) return total;
   return total + sizeof(SessionBirth) + birth->initialize.size() + birth->request_id.size() +
-         birth->target.size() +
-         birth->client_name.size() + birth->client_version.size() +
+         birth->target.size() + birth->client_name.size() + birth->client_version.size() +
          birth->server.protocol_version.size() + birth->server.capabilities.size() +
          birth->server.name.size() + birth->server.version.size();
 }

@@ -36,8 +36,8 @@ struct Presented {
 
 /// How a session began. Never changes.
 struct SessionBirth {
-  std::string initialize;  ///< the request's body, to be sent again
-  std::string request_id;  ///< its id, raw
+  std::string initialize;    ///< the request's body, to be sent again
+  std::string request_id;    ///< its id, raw
   std::string target = "/";  ///< of that request: where the server's one endpoint is
   std::string client_name;
   std::string client_version;

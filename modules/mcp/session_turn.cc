@@ -92,6 +92,7 @@ SessionCarrier::Place SessionTurn::find(Exchange& exchange, std::string_view cli
     return {Kind::kEnded};
   }
   const bool is_learnt = desk_.settings.session_ids == SessionIds::kLearn;
+  if (is_learnt && !is_presented_by_its_own(client_id)) return {Kind::kUnknown};
   const std::optional<SessionHome> home = store.home_of(client_id, now);
   if (home && (home->moves > 0 || is_learnt)) {
     const bool is_given_up = exchange.session.is_lost && home->moves == home_moves_;
@@ -100,6 +101,14 @@ SessionCarrier::Place SessionTurn::find(Exchange& exchange, std::string_view cli
     home_moves_ = home->moves;
   }
   return order_carrying(client_id);
+}
+
+// A wrapped id says by itself whose it is; of an id that was learnt only its record does.
+bool SessionTurn::is_presented_by_its_own(std::string_view client_id) {
+  if (desk_.settings.bind_to == PrincipalRule::Kind::kOff) return true;
+  const auto record = desk_.state.store.find(client_id, desk_.worker.now());
+  return !record || record->birth == nullptr ||
+         record->birth->by.principal == presented().principal;
 }
 
 SessionCarrier::Place SessionTurn::move_to(const SessionHome& home) {
@@ -119,7 +128,7 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
   lose(loss_);
   // What died with its replica is not opened anew in order to be ended.
   if (exchange_.request.method == Method::kDelete) {
-    end_session(SessionEnd::kDeleted);
+    end_session(client_id);
     return {Kind::kEnded};
   }
   const bool may_be_known =
@@ -129,14 +138,7 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
     const CarryEnd end = is_off         ? CarryEnd::kOff
                          : may_be_known ? CarryEnd::kFailed
                                         : CarryEnd::kUnknown;
-    desk_.numbers.note_carry(end);
-    desk_.numbers.note_stale();
-    log::warning("a session is lost and is not carried over",
-                 {{"pool", desk_.pool.name},
-                  {"session", mark_of(client_id)},
-                  {"cause", name_of(end)},
-                  {"lost", name_of(loss_)},
-                  {"request_id", exchange_.request_id}});
+    note_given_up(client_id, end);
     return {Kind::kUnknown};
   }
   CarryOrder order;
@@ -155,6 +157,18 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
     carry_->renew(order);
   exchange_.prelude = carry_.get();
   return {Kind::kCarry};
+}
+
+// Asked twice, it is said once.
+void SessionTurn::note_given_up(std::string_view client_id, CarryEnd end) {
+  if (std::exchange(is_given_up_, true)) return;
+  desk_.numbers.note_carry(end);
+  desk_.numbers.note_stale();
+  log::warning("a session is lost and is not carried over", {{"pool", desk_.pool.name},
+                                                             {"session", mark_of(client_id)},
+                                                             {"cause", name_of(end)},
+                                                             {"lost", name_of(loss_)},
+                                                             {"request_id", exchange_.request_id}});
 }
 
 bool SessionTurn::shall_leave(const Replica& replica) {
@@ -247,6 +261,7 @@ AnswerJudge::Verdict SessionTurn::judge_failure(Exchange& exchange, const Failur
       break;
   }
   const bool is_harmless = exchange.request.method == Method::kGet ||
+                           exchange.request.method == Method::kDelete ||
                            message().kind == RpcKind::kNotification ||
                            message().kind == RpcKind::kResponse || is_safe_to_repeat(message());
   if (!is_harmless) return answer_unanswered();
@@ -280,7 +295,7 @@ void SessionTurn::on_response() {
       is_plain ? form_of(response.fields.value(FieldName::kContentType)) : BodyForm::kOther;
   switch (exchange_.request.method) {
     case Method::kDelete:
-      if (is_good && !exchange_.session.client_id.empty()) end_session(SessionEnd::kDeleted);
+      if (is_good && !exchange_.session.client_id.empty()) end_session(exchange_.session.client_id);
       return;
     case Method::kGet:
       if (is_good && form == BodyForm::kEvents) watch(StreamWatch::Kind::kGet, form);
@@ -358,11 +373,10 @@ std::string SessionTurn::announcement_due() {
   return announcement(record->birth->server.capabilities);
 }
 
-void SessionTurn::end_session(SessionEnd how) {
-  const std::string_view id = exchange_.session.client_id;
+void SessionTurn::end_session(std::string_view id) {
   desk_.state.store.bury(id, desk_.worker.now());
   if (desk_.shared != nullptr) desk_.shared->bury(id);
-  desk_.numbers.note_ended(how);
+  desk_.numbers.note_ended(SessionEnd::kDeleted);
 }
 
 // The end

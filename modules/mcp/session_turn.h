@@ -64,7 +64,9 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   Verdict on_denied();
   Verdict repeat();
   Verdict answer_unanswered();
-  void end_session(SessionEnd how);
+  void end_session(std::string_view id);
+  void note_given_up(std::string_view client_id, CarryEnd end);
+  [[nodiscard]] bool is_presented_by_its_own(std::string_view client_id);
   void note_change();
   void watch(StreamWatch::Kind kind, BodyForm form);
   [[nodiscard]] Presented presented() const;
@@ -83,6 +85,7 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   std::uint32_t announced_moves_ = 0;  ///< of the home that the client's stream began on
   LossCause loss_ = LossCause::kGone;
   bool is_counted_lost_ = false;
+  bool is_given_up_ = false;
   bool is_call_ = false;  ///< of the session's activity; otherwise a stream
 };
 

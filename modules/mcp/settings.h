@@ -32,7 +32,7 @@ struct McpSettings {
   Duration store_timeout = std::chrono::milliseconds(500);
   StoreBounds bounds;
   CarryBounds carry;
-  bool probes_eras = true;    ///< replicas are asked which revisions they speak
+  bool probes_eras = true;  ///< replicas are asked which revisions they speak
   /// How long a replica is drained before its idle sessions are carried over from it.
   Duration drain_after = std::chrono::seconds(30);
   bool is_announced = false;  ///< a carried client is told of it by notifications

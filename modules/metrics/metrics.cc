@@ -33,20 +33,26 @@ class Metrics final : public Module {
         ttfb_(set_.histogram("limpet_replica_ttfb_seconds", {{"pool", pool_}})) {}
 
   void on_done(const Exchange& exchange) noexcept override {
-    requests(class_of(exchange.status), exchange.affinity.outcome).add();
+    const std::size_t code_class = class_of(exchange.status);
+    requests(code_class, exchange.affinity.outcome).add();
     if (exchange.request_body_bytes > 0) request_bytes_.add(exchange.request_body_bytes);
     if (exchange.response_body_bytes > 0) response_bytes_.add(exchange.response_body_bytes);
     const Times& times = exchange.times;
     if (times.done != kNever && times.started != kNever) {
       duration_.observe(times.done - times.started);
     }
-    if (exchange.attempts_count > 0) count_attempts(exchange);
+    if (exchange.attempts_count == 0) return;
+    const Attempt& last = exchange.attempts[exchange.attempts_count - 1U];
+    if (exchange.attempts_count > 1 || last.failure != FailureCause::kNone) [[unlikely]]
+      count_failures(exchange);
+    if (times.first_byte == kNever || exchange.answer.status != 0) return;
+    if (last.failure == FailureCause::kNone) attempts(*last.replica, code_class).add();
+    if (times.sent != kNever) ttfb_.observe(times.first_byte - times.sent);
   }
 
  private:
-  void count_attempts(const Exchange& exchange) noexcept {
-    const std::size_t last = exchange.attempts_count - 1U;
-    for (std::size_t i = 0; i <= last; ++i) {
+  [[gnu::noinline]] void count_failures(const Exchange& exchange) noexcept {
+    for (std::size_t i = 0; i < exchange.attempts_count; ++i) {
       const FailureCause failure = exchange.attempts[i].failure;
       const Replica& replica = *exchange.attempts[i].replica;
       if (failure == FailureCause::kStatus) {
@@ -55,34 +61,32 @@ class Metrics final : public Module {
         attempts(replica, kFailed).add();
       }
     }
-    const Times& times = exchange.times;
-    if (times.first_byte == kNever || exchange.answer.status != 0) return;
-    if (exchange.attempts[last].failure == FailureCause::kNone) {
-      attempts(*exchange.attempts[last].replica, class_of(exchange.status)).add();
-    }
-    if (times.sent != kNever) ttfb_.observe(times.first_byte - times.sent);
   }
 
-  Counter& requests(std::size_t code_class, Outcome outcome) {
-    Counter*& handle = requests_[code_class][static_cast<std::size_t>(outcome)];
-    if (handle == nullptr) {
-      handle = &set_.counter("limpet_requests_total",
-                             {{"pool", pool_},
-                              {"code_class", std::string(kClassNames[code_class])},
-                              {"affinity", std::string(name_of(outcome))}});
-    }
-    return *handle;
+  [[gnu::always_inline]] Counter& requests(std::size_t code_class, Outcome outcome) {
+    Counter* const handle = requests_[code_class][static_cast<std::size_t>(outcome)];
+    return handle != nullptr ? *handle : make_requests(code_class, outcome);
+  }
+  [[gnu::noinline]] Counter& make_requests(std::size_t code_class, Outcome outcome) {
+    Counter& made =
+        set_.counter("limpet_requests_total", {{"pool", pool_},
+                                               {"code_class", std::string(kClassNames[code_class])},
+                                               {"affinity", std::string(name_of(outcome))}});
+    requests_[code_class][static_cast<std::size_t>(outcome)] = &made;
+    return made;
   }
 
-  Counter& attempts(const Replica& replica, std::size_t code_class) {
-    Counter*& handle = replicas_[replica.index][code_class];
-    if (handle == nullptr) {
-      handle = &set_.counter("limpet_replica_requests_total",
-                             {{"pool", pool_},
-                              {"replica", replica.id},
-                              {"code_class", std::string(kClassNames[code_class])}});
-    }
-    return *handle;
+  [[gnu::always_inline]] Counter& attempts(const Replica& replica, std::size_t code_class) {
+    Counter* const handle = replicas_[replica.index][code_class];
+    return handle != nullptr ? *handle : make_attempts(replica, code_class);
+  }
+  [[gnu::noinline]] Counter& make_attempts(const Replica& replica, std::size_t code_class) {
+    Counter& made = set_.counter("limpet_replica_requests_total",
+                                 {{"pool", pool_},
+                                  {"replica", replica.id},
+                                  {"code_class", std::string(kClassNames[code_class])}});
+    replicas_[replica.index][code_class] = &made;
+    return made;
   }
 
   MetricSet& set_;

@@ -2,6 +2,7 @@
 #include "modules/request_id/request_id.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -55,7 +56,14 @@ void put_hex(char* at, std::uint64_t first, std::uint64_t second) noexcept {
 class RequestId final : public Module {
  public:
   RequestId(const RequestIdSettings& settings, const ModuleServices& services)
-      : settings_(settings), worker_(services.worker), slot_(services.slot) {}
+      : settings_(settings),
+        worker_(services.worker),
+        slot_(services.slot),
+        name_bytes_(settings.name.size()) {
+    if (name_bytes_ + 2 > start_.size()) return;
+    std::memcpy(start_.data(), settings.name.data(), name_bytes_);
+    std::memcpy(start_.data() + name_bytes_, ": ", 2);
+  }
 
   Verdict on_request(Exchange& exchange) override {
     HeaderList& fields = exchange.request.fields;
@@ -68,9 +76,9 @@ class RequestId final : public Module {
       remove(fields);
     }
     const std::string_view line = make_line(exchange.arena);
-    exchange.request_id = {line.data() + settings_.name.size() + 2, kIdDigits};
+    exchange.request_id = {line.data() + name_bytes_ + 2, kIdDigits};
     exchange.notes[slot_] = const_cast<char*>(line.data());
-    fields.add_line(settings_.field, line, settings_.name.size());
+    fields.add_line(settings_.field, line, name_bytes_);
     return Verdict::kNext;
   }
 
@@ -80,7 +88,7 @@ class RequestId final : public Module {
     remove(fields);
     // The line made for the request serves once more.
     if (const auto* line = static_cast<const char*>(exchange.notes[slot_])) {
-      fields.add_line(settings_.field, {line, line_bytes()}, settings_.name.size());
+      fields.add_line(settings_.field, {line, line_bytes()}, name_bytes_);
     } else {
       fields.add(settings_.field, settings_.name, exchange.request_id);
     }
@@ -88,20 +96,20 @@ class RequestId final : public Module {
   }
 
  private:
-  [[nodiscard]] std::size_t line_bytes() const noexcept {
-    return settings_.name.size() + 2 + kIdDigits + 2;
-  }
+  [[nodiscard]] std::size_t line_bytes() const noexcept { return name_bytes_ + 2 + kIdDigits + 2; }
   // The field line with a new id.
   [[nodiscard]] std::string_view make_line(Arena& arena) {
     char* const line = arena.allocate_text(line_bytes());
-    std::memcpy(line, settings_.name.data(), settings_.name.size());
-    char* at = line + settings_.name.size();
-    std::memcpy(at, ": ", 2);
-    at += 2;
+    char* const at = line + name_bytes_ + 2;
+    if (name_bytes_ + 2 <= start_.size()) [[likely]] {
+      std::memcpy(line, start_.data(), start_.size());
+    } else {
+      std::memcpy(line, settings_.name.data(), name_bytes_);
+      std::memcpy(at - 2, ": ", 2);
+    }
     const std::uint64_t first = worker_.random.next();
     put_hex(at, first, worker_.random.next());
-    at += kIdDigits;
-    std::memcpy(at, "\r\n", 2);
+    std::memcpy(at + kIdDigits, "\r\n", 2);
     return {line, line_bytes()};
   }
   [[nodiscard]] bool is_trusted(const ClientFacts& client) const noexcept {
@@ -123,6 +131,8 @@ class RequestId final : public Module {
   const RequestIdSettings& settings_;
   WorkerServices& worker_;
   std::size_t slot_;
+  std::size_t name_bytes_;
+  std::array<char, 16> start_{};  // of the line, where it is no longer; the digits go behind it
 };
 
 class RequestIdPlan final : public ModulePlan {

@@ -32,7 +32,8 @@ function on_request(request, response) {
 
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function listen_on_loopback(first, ...rest) {
-  const is_port = typeof first === 'number' || (typeof first === 'string' && /^\d+$/.test(first));
+  const port = first?.port ?? first;
+  const is_port = typeof port === 'number' || (typeof port === 'string' && /^\d+$/.test(port));
   if (!is_port) return listen.call(this, first, ...rest);
   const on_listening = rest.find((argument) => typeof argument === 'function');
   if (this instanceof http.Server) {
@@ -40,7 +41,7 @@ net.Server.prototype.listen = function listen_on_loopback(first, ...rest) {
     this.prependListener('request', on_request);
   }
   this.once('listening', () => process.send?.({ port: this.address().port }));
-  return listen.call(this, { port: Number(first), host: '127.0.0.1' }, on_listening);
+  return listen.call(this, { port: Number(port), host: '127.0.0.1' }, on_listening);
 };
 
 process.on('message', (message) => {

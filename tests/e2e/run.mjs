@@ -9,17 +9,27 @@ import { Limpet, program } from './lib/limpetd.mjs';
 import { stop_all } from './lib/processes.mjs';
 import { start_replicas } from './lib/replicas.mjs';
 import { within } from './lib/wait.mjs';
+import { cases as browser } from './cases/browser.mjs';
+import { cases as carry_over } from './cases/carry_over.mjs';
 import { cases as changes } from './cases/changes.mjs';
+import { cases as conformance } from './cases/conformance.mjs';
 import { cases as cookies } from './cases/cookies.mjs';
+import { cases as grpc } from './cases/grpc.mjs';
+import { cases as instances } from './cases/instances.mjs';
 import { cases as loss } from './cases/loss.mjs';
 import { cases as refusals } from './cases/refusals.mjs';
 import { cases as restarts } from './cases/restarts.mjs';
 import { cases as sessions } from './cases/sessions.mjs';
+import { cases as sse_sessions } from './cases/sse_sessions.mjs';
 import { cases as streams } from './cases/streams.mjs';
 
 globalThis.crypto ??= webcrypto; // Debian 12's Node 18 has it in the module only
-const case_ms = 240000;
-const all = [...sessions, ...refusals, ...restarts, ...cookies, ...streams, ...changes, ...loss];
+const case_ms = 120000;
+const lanes = 2;
+const all = [
+  ...sessions, ...refusals, ...restarts, ...cookies, ...streams,
+  ...sse_sessions, ...changes, ...loss, ...carry_over, ...instances, ...grpc, ...browser, ...conformance,
+];
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
 const { values: options } = parseArgs({ options: {
@@ -88,6 +98,17 @@ async function own_context() {
   return { own: true, url: limpet.url, mcp_url: `${limpet.url}/mcp`, mcp, web, limpet };
 }
 
+/** Cases with `own` have processes of their own and run beside others; the rest shares a context, one at a time. */
+async function run_all(chosen, context) {
+  const own = chosen.filter((one) => one.own);
+  const shared = chosen.filter((one) => !one.own);
+  const drain = async (queue) => {
+    for (let one = queue.shift(); one; one = queue.shift()) await run_case(one, context);
+  };
+  const lane = (number) => (number === 0 ? drain(shared).then(() => drain(own)) : drain(own));
+  await Promise.all([...Array(lanes).keys()].map(lane));
+}
+
 async function limpet_lives(context) {
   const { limpet } = context;
   if (!limpet) throw new Skip(context.reason);
@@ -109,7 +130,7 @@ async function main() {
     context = { reason: 'limpet did not start' };
     for (const one of chosen) one.needs = 'daemon';
   }
-  for (const one of chosen) await run_case(one, context);
+  await run_all(chosen, context);
   const ending = 'limpet: SIGTERM drains and ends it with 0 after all of this';
   if (context.limpet) await run_case({ name: ending, run: limpet_lives }, context);
   await context.limpet?.remove();

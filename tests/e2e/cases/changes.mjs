@@ -203,11 +203,11 @@ async function bad_file_changes_nothing() {
 
 export const cases = [
   { name: 'ingress: revisions: new sessions follow the weights, old ones stay',
-    needs: 'daemon', run: revisions },
+    needs: 'daemon', own: true, run: revisions },
   { name: 'ingress: scaling from 2 to 10 replicas and back at run time, scaling in drains',
-    needs: 'daemon', run: scaling },
+    needs: 'daemon', own: true, run: scaling },
   { name: `reload: SIGHUP ${reloads} times under load with added and removed replicas, no failed request`,
-    needs: 'daemon', run: reloads_under_load },
+    needs: 'daemon', own: true, run: reloads_under_load },
   { name: 'reload: a bad file changes nothing and shows every mistake',
-    needs: 'daemon', run: bad_file_changes_nothing },
+    needs: 'daemon', own: true, run: bad_file_changes_nothing },
 ];

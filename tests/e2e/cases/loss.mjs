@@ -121,9 +121,9 @@ async function loss_is_stated(limpet) {
 
 export const cases = [
   { name: 'loss: a killed MCP replica: its session 404 and -32001, all others and new clients go on',
-    needs: 'daemon', run: mcp_replica_killed },
+    needs: 'daemon', own: true, run: mcp_replica_killed },
   { name: 'loss: a session of a restarted MCP replica is answered 404 and -32001, not 400',
-    needs: 'daemon', run: mcp_replica_restarted },
+    needs: 'daemon', own: true, run: mcp_replica_restarted },
   { name: 'ingress: replica gone: its client goes to a new one with a new cookie, the loss is stated',
-    needs: 'daemon', run: web_replica_killed },
+    needs: 'daemon', own: true, run: web_replica_killed },
 ];

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { all_succeed, assert_refused, Skip } from '../lib/check.mjs';
 import { send } from '../lib/http.mjs';
-import { raw, raw_call, raw_echo, raw_open, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
+import { raw, raw_call, raw_echo, raw_open, read_until, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
 import { start_round_robin } from '../lib/round_robin.mjs';
 import { within } from '../lib/wait.mjs';
 
@@ -39,17 +39,6 @@ async function sprayed(kind, context) {
   } finally {
     spray.close();
   }
-}
-
-/** Reads an SSE stream until its text contains `wanted`. */
-async function read_until(stream, wanted) {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const part of stream.body) {
-    text += decoder.decode(part, { stream: true });
-    if (text.includes(wanted)) return text;
-  }
-  throw new Error(`the stream ended without "${wanted}": ${text}`);
 }
 
 async function stream_reaches_owner(context) {

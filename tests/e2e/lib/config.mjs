@@ -16,7 +16,7 @@ function replicas(pool, list) {
 }
 
 /** The part every instance shares: where it listens, what it owns, how it ends. */
-export function base({ home, port, admin_port, workers = 2, keys_file = '' }) {
+export function base({ home, port, admin_port, workers = 2, keys_file = '', tls }) {
   return `
 [daemon]
 workers = ${workers}
@@ -39,27 +39,64 @@ file = ${text(keys_file)}
 [[listener]]
 name = "e2e"
 bind = ["127.0.0.1:${port}"]
+${tls ? secure_listener(tls) : ''}`;
+}
+
+/** A second listener, under TLS; HTTP/2 is agreed by ALPN. */
+function secure_listener({ port, cert, key }) {
+  return `
+[[listener]]
+name = "secure"
+bind = ["127.0.0.1:${port}"]
+[listener.tls]
+certificates = [ { cert = ${text(cert)}, key = ${text(key)} } ]
 `;
 }
 
-/** /mcp: the official servers; a session whose replica is gone is refused, not carried over. */
-export function mcp_pool(list) {
+/** MCP servers; a session whose replica is gone is refused, or carried over where `carry_over` says so. */
+export function mcp_pool(list, { carry_over = 'off', store = '', probe = '1s', paths = ['/mcp'] } = {}) {
+  const routes = paths.map((path) => `[[route]]\npath = "${path}"\npool = "mcp"\n`);
   return `
-[[route]]
-path = "/mcp"
-pool = "mcp"
-
+${routes.join('\n')}
 [pool.mcp]
 preset = "mcp"
 
 [pool.mcp.health]
-active = { type = "tcp", interval = "1s" }
+active = { type = "tcp", interval = ${text(probe)} }
+passive = { eject = ${text(probe)} }
 initial = "up"
 
 [pool.mcp.mcp]
-carry_over = "off"
+carry_over = ${text(carry_over)}
+${store ? `store = ${text(store)}` : ''}
 
 ${replicas('mcp', list)}`;
+}
+
+/** Servers of the older HTTP+SSE transport: the stream at /sse, messages to where its endpoint event says. */
+export function sse_pool(list, settings = {}) {
+  return mcp_pool(list, { ...settings, paths: ['/sse', '/message'] });
+}
+
+/** /: gRPC replicas over HTTP/2; `from` is what ties calls together. */
+export function grpc_pool(list, { from = [] } = {}) {
+  return `
+[[route]]
+path = "/"
+pool = "grpc"
+
+[pool.grpc]
+preset = "web"
+protocol = "http2"
+
+[pool.grpc.affinity]
+from = ${text(from)}
+show = true
+
+[pool.grpc.health]
+active = { type = "grpc", interval = "200ms", timeout = "1s", rise = 1, fall = 1 }
+
+${replicas('grpc', list)}`;
 }
 
 /** /, /none/ and /azure/: the same web replicas under three rules of affinity. */

@@ -26,6 +26,8 @@ process.on('exit', () => homes.forEach(remove_home));
 
 /** One instance with its own folder, ports and state. */
 export class Limpet {
+  #is_started = false;
+
   /** Makes folder and ports; `pools` is the part of the configuration after base(). */
   static async make(pools, settings = {}) {
     const limpet = new Limpet();
@@ -42,6 +44,11 @@ export class Limpet {
 
   get url() {
     return `http://127.0.0.1:${this.settings.port}`;
+  }
+
+  /** The listener under TLS, where settings.tls asks for one. */
+  get secure_url() {
+    return `https://127.0.0.1:${this.settings.tls.port}`;
   }
 
   get admin_url() {
@@ -66,11 +73,13 @@ export class Limpet {
     await until(ready_ms, async () => ended || (await this.#is_ready()), `${program} is ready`)
       .catch((error) => { throw new Error(`${error.message}\n${this.child.printed}`); });
     if (ended) throw new Error(`${program} ended at start:\n${this.child.printed}`);
+    this.#is_started = true;
     return this;
   }
 
   /** Ends the process by `signal` and says how it ended. */
   stop(signal = 'SIGTERM') {
+    this.#is_started = false;
     return stop(this.child, signal);
   }
 
@@ -85,10 +94,35 @@ export class Limpet {
     this.child.kill('SIGHUP');
   }
 
-  /** Ends the process if it lives, and removes its folder. */
+  /** Ends the process if it lives, and removes its folder. A process that had ended by itself is an error. */
   async remove() {
-    if (this.child) await this.stop().catch(() => {});
+    const was_started = this.#is_started;
+    const end = this.child ? await this.stop().catch((error) => ({ error })) : {};
     remove_home(this.home);
+    if (!was_started || end.code === 0) return;
+    const how = end.error?.message ?? `it ended with ${end.signal ?? `code ${end.code}`}`;
+    throw new Error(`${program}: ${how}\n${this.child.printed.slice(-2000)}`);
+  }
+
+  /** The value of a metric whose labels contain all of `labels`, or undefined. */
+  async metric(name, labels = {}) {
+    const { text } = await get(`${this.admin_url}/metrics`);
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+    const fitting = lines.filter((line) => wanted.every((pair) => line.includes(pair)));
+    if (fitting.length === 0) return undefined;
+    return fitting.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Whether a replica takes requests. */
+  async takes(pool, replica) {
+    return (await this.metric('limpet_replica_up', { pool, replica })) === 1;
+  }
+
+  /** The lines of the access log so far. */
+  access_log() {
+    const text = fs.readFileSync(path.join(this.home, 'access.log'), 'utf8');
+    return text.split('\n').slice(0, -1).map((line) => JSON.parse(line));
   }
 
   async #is_ready() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MCP clients: the official SDKs v1 and v2 behind one face, and a bare one for what no SDK would send.
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as TransportV1 }
   from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 }
@@ -10,34 +11,44 @@ const call_ms = 20000;
 const who = { name: 'limpet-e2e', version: '1' };
 const identity_names = ['REPLICA_ID', 'CONTAINER_APP_REPLICA_NAME', 'HOSTNAME'];
 
+const call_v1 = (client, request, options) => client.callTool(request, undefined, options);
+
 const kinds = {
   v1: {
     make: (url, fetch) => [new ClientV1(who), new TransportV1(url, { fetch })],
-    call: (client, request, options) => client.callTool(request, undefined, options),
+    call: call_v1,
+  },
+  'v1 sse': {
+    make: (url, fetch) => [new ClientV1(who), new SSEClientTransport(url, { fetch })],
+    call: call_v1,
   },
   v2: {
     make: (url, fetch) => [new ClientV2(who), new TransportV2(url, { fetch })],
     call: (client, request, options) => client.callTool(request, options),
   },
 };
-export const sdk_kinds = Object.keys(kinds);
 
-/** A session of an SDK client; `replicas` collects who answered its requests. */
+/** The SDK generations that speak Streamable HTTP. */
+export const sdk_kinds = ['v1', 'v2'];
+
+/** A session of an SDK client. `met` is the replica that answered the last POST, `replicas` all that answered. */
 export class SdkSession {
   constructor(kind, url, send = fetch) {
     this.replicas = new Set();
+    this.met = undefined;
+    this.patience_ms = call_ms;
     this.kind = kinds[kind];
     const observed = async (where, init) => {
       const response = await send(where, init);
       const replica = response.headers.get('x-replica');
-      if (replica) this.replicas.add(replica);
+      if (replica) this.#meet(replica, init?.method);
       return response;
     };
     [this.client, this.transport] = this.kind.make(new URL(url), observed);
   }
 
   async open() {
-    await this.client.connect(this.transport, { timeout: call_ms });
+    await this.client.connect(this.transport, { timeout: this.patience_ms });
     this.tools = (await this.#list()).map((tool) => tool.name);
     return this;
   }
@@ -48,7 +59,7 @@ export class SdkSession {
     const tool = exact ?? this.tools.find((known) => known.endsWith(name));
     if (!tool) throw new Error(`the replica has no tool "${name}"`);
     const request = { name: tool, arguments: args };
-    const result = await this.kind.call(this.client, request, { timeout: call_ms });
+    const result = await this.kind.call(this.client, request, { timeout: this.patience_ms });
     if (result.isError) throw new Error(`${name}: ${JSON.stringify(result.content)}`);
     return result.content[0].text;
   }
@@ -76,14 +87,19 @@ export class SdkSession {
     }
   }
 
-  /** Ends the session at the replica (DELETE), then the client. */
+  /** Ends the session at the replica (DELETE, where the transport has that), then the client. */
   async end() {
-    await this.transport.terminateSession();
+    await this.transport.terminateSession?.();
     await this.client.close();
   }
 
+  #meet(replica, method = 'POST') {
+    if (method === 'POST') this.met = replica;
+    this.replicas.add(replica);
+  }
+
   async #list() {
-    const { tools } = await this.client.listTools(undefined, { timeout: call_ms });
+    const { tools } = await this.client.listTools(undefined, { timeout: this.patience_ms });
     return tools;
   }
 
@@ -97,7 +113,7 @@ export class SdkSession {
 
   #note(environment) {
     const name = identity_names.find((known) => environment[known]);
-    if (name) this.replicas.add(environment[name]);
+    if (name) this.#meet(environment[name]);
   }
 }
 
@@ -158,4 +174,15 @@ export async function raw_open(url) {
 /** tools/call of echo by hand. */
 export function raw_echo(url, session, id = 2, message = 'hello') {
   return raw_call(url, session, 'tools/call', { params: { name: 'echo', arguments: { message } }, id });
+}
+
+/** Reads an SSE stream until its text contains `wanted`. */
+export async function read_until(stream, wanted) {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const part of stream.body) {
+    text += decoder.decode(part, { stream: true });
+    if (text.includes(wanted)) return text;
+  }
+  throw new Error(`the stream ended without "${wanted}": ${text}`);
 }

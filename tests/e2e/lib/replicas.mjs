@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replicas as processes: the official MCP server, and a small stateful web application.
+// Replicas as processes: the official MCP server in both of its modes, the fixture for the conformance suite, a small
+// stateful web application and a gRPC server.
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -11,13 +12,14 @@ const preload = here('../loopback.cjs');
 const start_ms = 60000;
 const answer_ms = 10000;
 
+const everything = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js');
+
 const programs = {
-  mcp: () => {
-    const entry = createRequire(import.meta.url).resolve(
-      '@modelcontextprotocol/server-everything/dist/index.js');
-    return [entry, ['streamableHttp']];
-  },
-  web: () => [here('web_replica.mjs'), []],
+  mcp: [everything, ['streamableHttp']],
+  mcp_sse: [everything, ['sse']],
+  fixture: [here('../fixture/server.mjs'), []],
+  web: [here('web_replica.mjs'), []],
+  grpc: [here('../grpc/replica.mjs'), []],
 };
 
 /** One replica process; its port comes from the kernel. */
@@ -35,7 +37,7 @@ export class Replica {
 
   /** Starts the process; `port` 0 lets the kernel choose. */
   async start(port = 0) {
-    const [program, args] = programs[this.kind]();
+    const [program, args] = programs[this.kind];
     this.child = adopt(fork(program, args, {
       execArgv: ['-r', preload],
       env: { PATH: process.env.PATH, REPLICA_ID: this.id, PORT: String(port) },
@@ -75,6 +77,12 @@ export class Replica {
   /** Ends the process as a crash does. */
   kill() {
     return stop(this.child, 'SIGKILL');
+  }
+
+  /** Ends the process and starts it again at the same address; it has forgotten everything. */
+  async restart(signal = 'SIGKILL') {
+    await stop(this.child, signal);
+    return this.start(this.port);
   }
 }
 

@@ -4,6 +4,9 @@ import net from 'node:net';
 
 const pause_ms = 20;
 
+/** How much slower than usual the program under test is, with sanitizers say; for what has to happen at once. */
+export const slow_factor = Number(process.env.LIMPET_TEST_SLOW_FACTOR ?? 1);
+
 /** Settles as `promise` does, or rejects after `ms` milliseconds naming what was awaited. */
 export function within(ms, promise, what) {
   let timer;
@@ -29,8 +32,19 @@ export async function until(ms, condition, what) {
   }
 }
 
-/** A loopback port that was free a moment ago. */
-export function free_port() {
+const given = new Set();
+
+/** A loopback port that was free a moment ago, and is given out once a run. */
+export async function free_port() {
+  for (;;) {
+    const port = await ask_for_port();
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+function ask_for_port() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', reject);

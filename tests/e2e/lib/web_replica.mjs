@@ -3,7 +3,8 @@
 //   /whoami   its name            /counter  a count per session of its own cookie
 //   /cookies  the Cookie field    /healthz  200
 //   /events   SSE; an event leaves only when the runner says so
-//   /echo     WebSocket that sends every message back
+//   /echo     WebSocket that sends every message back; with ?name it says the replica's name first
+//   /page     a page to open in a browser
 import http from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { WebSocketServer } from 'ws';
@@ -39,6 +40,10 @@ const pages = {
   '/whoami': (request, response) => answer(response, { replica: id }),
   '/cookies': (request, response) => answer(response, { cookie: request.headers.cookie ?? '' }),
   '/counter': on_counter,
+  '/page': (request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' });
+    response.end('<!doctype html><title>page</title><link rel="icon" href="data:,">\n');
+  },
   '/events': (request, response, url) => on_events(url, response),
   '/free': (request, response) =>
     answer(response, { replica: id }, { 'Arr-Disable-Session-Affinity': 'true' }),
@@ -53,7 +58,8 @@ const server = http.createServer((request, response) => {
 
 const sockets = new WebSocketServer({ server, path: '/echo', maxPayload: 4 * 1024 * 1024 });
 sockets.on('headers', (headers) => headers.push(`X-Replica: ${id}`));
-sockets.on('connection', (socket) => {
+sockets.on('connection', (socket, request) => {
+  if (request.url.endsWith('?name')) socket.send(id);
   socket.on('message', (data, is_binary) => socket.send(data, { binary: is_binary }));
 });
 

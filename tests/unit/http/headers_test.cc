@@ -71,10 +71,29 @@ TEST_CASE("headers: reserved fields count only once they are committed") {
   list.add(FieldName::kHost, "a");
   Field* room = list.reserve(60);
   for (int i = 0; i < 60; ++i)
-    room[i] = Field{"te", "x", 1, 2, FieldName::kTe, false};
+    room[i].set(FieldName::kTe, "te", "x");
   CHECK(list.fields().size() == 1);
-  list.commit(60, HeaderList::bit(FieldName::kTe));
+  list.commit(60, HeaderList::bit(FieldName::kTe), 60 * 7);
   CHECK(list.fields().size() == 61);
   CHECK(list.value(FieldName::kTe) == "x");
   CHECK(list.value(FieldName::kHost) == "a");
+}
+
+TEST_CASE("headers: a list knows what its lines take, and a replaced value ends a line") {
+  Arena arena;
+  HeaderList list(arena);
+  list.add_line(FieldName::kVia, "via: 1.1 a\r\n", 3);
+  list.add(FieldName::kHost, "b");
+  CHECK(list.line_bytes() == 12 + 9);
+  Field& via = list.fields()[0];
+  REQUIRE(via.stands_as_line());
+  CHECK(via.line() == "via: 1.1 a\r\n");
+  CHECK_FALSE(list.fields()[1].stands_as_line());
+  via.is_removed = true;
+  CHECK_FALSE(via.stands_as_line());
+  via.is_removed = false;
+  list.replace(via, "1.1 longer");
+  CHECK_FALSE(via.stands_as_line());
+  CHECK(via.value() == "1.1 longer");
+  CHECK(list.line_bytes() >= via.line_bytes() + list.fields()[1].line_bytes());
 }

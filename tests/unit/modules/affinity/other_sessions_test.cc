@@ -59,7 +59,8 @@ class McpRig : public AffinityRig {
 };
 
 std::string bearer(const std::string& payload) {
-  return "Bearer " + text::base64url(R"({"alg":"none"})") + "." + text::base64url(payload) + ".c2ln";
+  return "Bearer " + text::base64url(R"({"alg":"none"})") + "." + text::base64url(payload) +
+         ".c2ln";
 }
 
 bool is_refused(const Choice& choice, TestExchange& exchange) {
@@ -98,8 +99,9 @@ TEST_CASE("a legacy id that is forged, foreign or bare is not found, and no repl
 TEST_CASE("a parameter of that name that is another app's is left alone") {
   McpRig rig;
   const auto form = rig.request();
-  form->method("POST").target("/login?sessionid=abc").header("content-type",
-                                                             "application/x-www-form-urlencoded");
+  form->method("POST")
+      .target("/login?sessionid=abc")
+      .header("content-type", "application/x-www-form-urlencoded");
   rig.select(*form);
   CHECK(rig.rig.verdict() == Verdict::kNext);
   McpRig later;

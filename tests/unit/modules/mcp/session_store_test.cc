@@ -161,6 +161,7 @@ TEST_CASE("the sessions of a replica are found, for migrating them") {
   CHECK(store.living_on("a", 100).size() == 10);
   CHECK(store.living_on("a", 3).size() == 3);
   CHECK(store.living_on("c", 3).empty());
+  CHECK(store.living()["a"] == 10);
 }
 
 TEST_CASE("workers share it") {

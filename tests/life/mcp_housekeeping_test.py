@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What limpet does for sessions of MCP beside routing them: it counts, bounds and ends them, and asks a
+replica that says nothing no longer than it may."""
+
+from harness.deadline import wait_until
+from harness.h2 import H2Client
+from harness.mcp_replica import McpClient, error_of, result_of
+
+from mcp_carry_over_test import LOST, gateway, only_session, owner_of, some
+
+
+def test_no_more_sessions_are_opened_than_the_replicas_may_have(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, balance="max_sessions = 2", workers=1)
+    clients = [McpClient(daemon.address).begin() for _ in range(4)]
+    refused = McpClient(daemon.address).ask("initialize", {"protocolVersion": "2025-11-25"})
+    assert refused.status == 503 and int(refused.get("Retry-After")) >= 1, refused
+    for client in clients:
+        result_of(client.call())
+    assert sorted(len(replica.sessions) for replica in replicas) == [2, 2]
+
+
+def test_a_session_that_nobody_uses_is_ended_and_one_with_a_stream_is_not(life):
+    replicas = some(life, "a")
+    a = replicas[0]
+    daemon = gateway(life, replicas, mcp='session_idle = "1s"\nkeep_alive = "off"')
+    quiet = McpClient(daemon.address).begin()
+    busy = McpClient(daemon.address).begin()
+    private = McpClient(daemon.address, authorization="Bearer one").begin()
+    events = busy.stream()
+    assert events.head.status == 200
+    wait_until(lambda: len(a.deleted) == 1, "the quiet session is ended", 40)
+    daemon.wait_metric("limpet_mcp_sessions_ended_total", 2, 40, cause="reaped")
+    assert error_of(quiet.call()) == (*LOST, quiet.next)
+    result_of(busy.call())
+    result_of(private.call())
+    assert len(a.deleted) == 1, "nobody has the credentials to end the third one"
+
+
+def test_a_replica_that_does_not_answer_is_not_asked_for_ever(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, pool_timeouts='response_head = "500ms"')
+    client = McpClient(daemon.address).begin()
+    owner, (other,) = owner_of(client, replicas)
+    assert error_of(client.call("slow")) == (200, -32000, client.next)
+    owner.slow.set()
+    assert result_of(client.call())["calls"] == 3, "the session is still there"
+    assert other.sessions == {}
+
+
+def test_sessions_are_counted_by_replica_tool_and_client(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas)
+    clients = [McpClient(daemon.address).begin() for _ in range(3)]
+    for client in clients:
+        result_of(client.call("echo"))
+    daemon.wait_metric("limpet_mcp_sessions", 3)
+    for replica in replicas:
+        lives = daemon.metrics().sum("limpet_mcp_sessions", replica=replica.id)
+        assert lives == len(replica.sessions), (replica.id, lives)
+    daemon.wait_metric("limpet_mcp_tool_call_seconds_count", 3, tool="echo")
+    daemon.wait_metric("limpet_mcp_clients_total", 3, client="life-client")
+    clients[0].delete()
+    wait_until(lambda: daemon.metrics().sum("limpet_mcp_sessions") == 2, "one less")
+
+
+def test_a_session_is_carried_over_for_a_client_of_http2(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas)
+    begun = McpClient(daemon.address).begin()
+    owner, (other,) = owner_of(begun, replicas)
+    fields = [(name.lower(), value) for name, value in begun.fields(("content-type", "application/json"))]
+    body = b'{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"echo","arguments":{}}}'
+    with H2Client(daemon.address) as client:
+        assert result_of(client.ask("POST", "/mcp", fields, body))["replica"] == owner.id
+        owner.kill()
+        response = client.ask("POST", "/mcp", fields, body)
+        assert result_of(response)["replica"] == other.id
+        assert response.get("mcp-session-id") == begun.id
+        unsafe = body.replace(b'"echo"', b'"cut"')
+        assert error_of(client.ask("POST", "/mcp", fields, unsafe)) == (200, -32000, "x")
+    assert only_session(other).initialized == 1
