@@ -179,7 +179,7 @@ TEST_CASE("every visible letter may stand in an original id") {
 }
 
 // Knows one session.
-class OneSession : public SessionCarrier {
+class OneSession final : public SessionCarrier {
  public:
   OneSession(const Replica& replica, std::string id) : replica_(replica), id_(std::move(id)) {}
   Place find(Exchange&, std::string_view asked) override {

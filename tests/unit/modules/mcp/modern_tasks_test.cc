@@ -56,7 +56,7 @@ TEST_CASE("the result that creates a task says where it is, in JSON and in event
 }
 
 TEST_CASE("other results, errors and large ones teach nothing, and pass") {
-  for (const std::string body :
+  for (const std::string& body :
        {std::string(R"({"jsonrpc":"2.0","id":1,"result":{"taskId":"t1"}})"),
         std::string(R"({"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\"taskId\""}})"),
         "{\"a\":\"" + std::string(TaskScan::kResultBytesMax, 'x') + "\"," +
