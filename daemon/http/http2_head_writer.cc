@@ -26,6 +26,12 @@ constexpr std::uint64_t kNeverWritten =
 // RFC 7541 section 7.1: what is a secret is kept out of every compression table.
 constexpr std::uint64_t kSecrets = bit(FieldName::kAuthorization) | bit(FieldName::kCookie) |
                                    bit(FieldName::kSetCookie) | bit(FieldName::kMcpSessionId);
+// What is another value each time would only drive out what comes again, and is searched for in vain
+// among all its like.
+constexpr std::uint64_t kUnique = bit(FieldName::kXRequestId) | bit(FieldName::kTraceparent) |
+                                  bit(FieldName::kXForwardedFor) | bit(FieldName::kForwarded) |
+                                  bit(FieldName::kLastEventId);
+constexpr std::uint64_t kNotIndexed = kSecrets | kUnique;
 
 constexpr std::size_t kDigitsMax = 20;
 constexpr std::size_t kOwnFieldsMax = 8;
@@ -59,7 +65,7 @@ class Block {
     for (const Field& field : list.fields()) {
       const std::uint64_t name = bit(field.id);
       if (field.is_removed || (skipped & name) != 0) continue;
-      const unsigned flags = (kSecrets & name) != 0 ? unsigned{NGHTTP2_NV_FLAG_NO_INDEX} : 0U;
+      const unsigned flags = (kNotIndexed & name) != 0 ? unsigned{NGHTTP2_NV_FLAG_NO_INDEX} : 0U;
       add(field.name(), field.value(), flags);
     }
   }
