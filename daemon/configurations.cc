@@ -81,15 +81,9 @@ std::shared_ptr<const Snapshot> Configurations::build(Candidate& candidate, cons
   // A configuration that is built again uses the certificates that it has.
   shelf_.begin_round(purpose == Purpose::kServeAgain ? TlsShelf::Round::kSame
                                                      : TlsShelf::Round::kFresh);
-  const SnapshotContext context{kinds_,
-                                *book_,
-                                shelf_,
-                                revision_ + 1,
-                                wishes,
-                                lists,
-                                monotonic_now(),
-                                wall_seconds(),
-                                purpose == Purpose::kTrial};
+  const SnapshotContext context{kinds_,          *book_,         shelf_,
+                                revision_ + 1,   wishes,         lists,
+                                monotonic_now(), wall_seconds(), purpose == Purpose::kTrial};
   auto snapshot = build_snapshot(candidate.config, context);
   if (snapshot != nullptr) ++revision_;
   return snapshot;

@@ -303,7 +303,8 @@ void Control::explain(const Request& request, const Reply& reply) {
   constexpr std::array<std::string_view, 6> kKinds = {"cookie",  "header",    "query",
                                                       "session", "principal", "client-ip"};
   if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end()) {
-    return reply(refused(400, "kind: expected cookie, header, query, session, principal or client-ip"));
+    return reply(
+        refused(400, "kind: expected cookie, header, query, session, principal or client-ip"));
   }
   Json answers = Json::array();
   for (const auto& plan : snapshot->pools) {

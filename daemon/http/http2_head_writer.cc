@@ -26,8 +26,8 @@ constexpr std::uint64_t kNeverWritten =
 // RFC 7541 section 7.1: what is a secret is kept out of every compression table.
 constexpr std::uint64_t kSecrets = bit(FieldName::kAuthorization) | bit(FieldName::kCookie) |
                                    bit(FieldName::kSetCookie) | bit(FieldName::kMcpSessionId);
-// What is another value each time would only drive out what comes again, and is searched for in vain
-// among all its like.
+// What is another value each time would only drive out what comes again, and is searched for in
+// vain among all its like.
 constexpr std::uint64_t kUnique = bit(FieldName::kXRequestId) | bit(FieldName::kTraceparent) |
                                   bit(FieldName::kXForwardedFor) | bit(FieldName::kForwarded) |
                                   bit(FieldName::kLastEventId);

@@ -17,15 +17,15 @@ namespace limpet {
 /// status_of().
 enum class Fault : std::uint8_t {
   kNone,
-  kBadRequest,         ///< 400: any breach of RFC 9112 that has no better number
-  kTargetTooLong,      ///< 414
-  kFieldsTooLarge,     ///< 431: bytes or count
-  kUnknownCoding,      ///< 501: a transfer coding other than chunked
-  kUnknownVersion,     ///< 505
-  kBadResponse,        ///< a replica's answer that breaks the rules: 502
-  kTruncated,          ///< the bytes ended before the message did
-  kReset,              ///< the other side took the stream back (HTTP/2)
-  kRefused,            ///< HTTP/2: provably not processed (REFUSED_STREAM, or above a GOAWAY's last stream)
+  kBadRequest,      ///< 400: any breach of RFC 9112 that has no better number
+  kTargetTooLong,   ///< 414
+  kFieldsTooLarge,  ///< 431: bytes or count
+  kUnknownCoding,   ///< 501: a transfer coding other than chunked
+  kUnknownVersion,  ///< 505
+  kBadResponse,     ///< a replica's answer that breaks the rules: 502
+  kTruncated,       ///< the bytes ended before the message did
+  kReset,           ///< the other side took the stream back (HTTP/2)
+  kRefused,  ///< HTTP/2: provably not processed (REFUSED_STREAM, or above a GOAWAY's last stream)
   kExpectationFailed,  ///< 417: Expect other than 100-continue
 };
 

@@ -61,10 +61,10 @@ struct ConnectionNote {
 struct ClientFacts {
   std::string_view address;  ///< the peer, or what a trusted proxy said, without port
   std::uint16_t port = 0;
-  std::string_view listener;  ///< its name
+  std::string_view listener;     ///< its name
   std::string_view tls_subject;  ///< of the client's certificate (RFC 4514 text), or empty
-  bool is_secure = false;     ///< TLS on the client side (or a trusted proxy said https)
-  bool is_trusted = false;    ///< in the listener's `trusted` networks
+  bool is_secure = false;        ///< TLS on the client side (or a trusted proxy said https)
+  bool is_trusted = false;       ///< in the listener's `trusted` networks
   /// The note that `owner` (a module's plan) left here, or null.
   [[nodiscard]] ConnectionNote* note_of(const void* owner) const noexcept {
     for (const auto& [who, note] : notes) {

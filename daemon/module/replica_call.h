@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// ReplicaCall: a request of a module's own to a replica, beside any client's: a handshake, a ping, a
-// stream of notices, the end of a session. The module says what to ask and hears the answer; the
+// ReplicaCall: a request of a module's own to a replica, beside any client's: a handshake, a ping,
+// a stream of notices, the end of a session. The module says what to ask and hears the answer; the
 // machine (proxy/replica_caller.h) carries it like any other request, over the same connections.
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// DescriptorWatches of a worker's loop: what module/descriptor_watch.h promises to modules that keep
-// a connection of their own. It reads and writes nothing.
+// DescriptorWatches of a worker's loop: what module/descriptor_watch.h promises to modules that
+// keep a connection of their own. It reads and writes nothing.
 
 #include <memory>
 

@@ -42,8 +42,7 @@ void Prober::adopt(const std::shared_ptr<const Snapshot>& snapshot) {
       if (known) probes_.insert(std::move(known));  // to be buried below
       place = std::make_unique<Probe>(
           loop_, metrics_,
-          ProbeSubject{pool->facts.name, replica.id, replica.address, replica.vitals,
-                       pool->reach},
+          ProbeSubject{pool->facts.name, replica.id, replica.address, replica.vitals, pool->reach},
           std::move(judge), [this] {
             if (told_) told_();
           });

@@ -245,7 +245,8 @@ void Relay::prepare_upgrade() {
 }
 
 // The answer to a WebSocket's handshake proves that the replica understood it (RFC 6455 section
-// 4.2.2); one that came over HTTP/2 proves it by its status, and a client in HTTP/1 wants the proof.
+// 4.2.2); one that came over HTTP/2 proves it by its status, and a client in HTTP/1 wants the
+// proof.
 bool Relay::fits_upgrade(ResponseHead& head) {
   const std::string_view key = exchange_.request.fields.value(FieldName::kSecWebsocketKey);
   if (exchange_.request.upgrade != "websocket" || !is_websocket_key(key)) return true;

@@ -34,8 +34,8 @@ class WorkerRoom;
 ///   kConnecting ──► kAwaitingHead ──► (kJudging) ──► kResponding ──► kOver
 ///                            └──101──► kTunnel ────────────────────────┘
 ///   kPrelude may stand before kSelecting, kConnecting and behind kJudging. Every state leads to
-///   kOver by limpet's own answer (by way of kCollecting, where that answer repeats something of the
-///   request's body), or by the loss of one side.
+///   kOver by limpet's own answer (by way of kCollecting, where that answer repeats something of
+///   the request's body), or by the loss of one side.
 ///
 /// Lives in its exchange's arena. Borrows: the client's stream, which owns it. Thread: its worker.
 class Relay final : public ListNode<Relay>,

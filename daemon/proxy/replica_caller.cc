@@ -71,15 +71,13 @@ void CallAtWork::send() {
   const std::string_view target = request_.target;
   head.path = target.substr(0, target.find('?'));
   head.scheme = slot_->reach().tls == nullptr ? "http" : "https";
-  head.authority =
-      request_.authority.empty() ? request_.replica->address_text : request_.authority;
+  head.authority = request_.authority.empty() ? request_.replica->address_text : request_.authority;
   head.fields.add(FieldName::kHost, head.authority);
   for (const auto& [name, value] : request_.fields)
     head.fields.add(known_name(name), name, value);
   if (!request_.body.empty()) {
     head.body = {BodyLength::Kind::kKnown, request_.body.size()};
-    head.fields.add(FieldName::kContentLength,
-                    memory.copy(std::to_string(request_.body.size())));
+    head.fields.add(FieldName::kContentLength, memory.copy(std::to_string(request_.body.size())));
   }
   ReplicaStream& stream = *lease_.stream();
   stream.send_head(head);

@@ -28,8 +28,8 @@ enum class AppWish : std::uint8_t {
 /// Borrows: everything given. Thread: its worker.
 class ResponseWriter {
  public:
-  ResponseWriter(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table,
-                 Sealer& sealer, WorkerServices& worker) noexcept
+  ResponseWriter(const AffinityPlan& plan, TokenBox& box, const ReplicaTable& table, Sealer& sealer,
+                 WorkerServices& worker) noexcept
       : plan_(plan),
         settings_(plan.settings()),
         box_(box),
