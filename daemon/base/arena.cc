@@ -7,7 +7,8 @@ namespace limpet {
 
 void* Arena::allocate_extra(std::size_t bytes) {
   constexpr std::size_t kHeader = 16;
-  constexpr std::size_t kExtraBytes = 8192;
+  // With its header one of the small pieces that malloc keeps at hand for each thread.
+  constexpr std::size_t kExtraBytes = 1008;
   // A large request gets a block of its own; the current block stays in use for small ones.
   const bool own_block = bytes > kExtraBytes / 2;
   const std::size_t payload = own_block ? bytes : kExtraBytes;

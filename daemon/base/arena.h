@@ -17,7 +17,7 @@ namespace limpet {
 /// Memory handed out by moving a pointer, taken back all at once.
 class Arena {
  public:
-  static constexpr std::size_t kFirstBytes = 4096 - 64;
+  static constexpr std::size_t kFirstBytes = 3392 - 64;
 
   Arena() noexcept : next_(first_), end_(first_ + kFirstBytes) {}
   Arena(const Arena&) = delete;

@@ -149,8 +149,11 @@ void ClientConnection::refuse(std::uint16_t status, std::string_view detail) {
 void ClientConnection::on_end_of_bytes() {
   switch (state_) {
     case State::kIdle:
-    case State::kHead:
     case State::kLingering:
+      // The last answer may still be on its way.
+      if (!is_all_written()) return linger();
+      [[fallthrough]];
+    case State::kHead:
       close();
       return;
     case State::kBusy:

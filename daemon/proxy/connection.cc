@@ -38,8 +38,11 @@ void Connection::watch() {
 }
 
 void Connection::on_ready(Readiness ready) {
-  if (ready.is_readable) is_readable_ = true;
-  if (ready.is_ending) is_readable_ = is_ending_ = true;
+  // An edge of one direction tells the state of both: the end that was read already comes again.
+  if (!has_ended_) {
+    if (ready.is_readable) is_readable_ = true;
+    if (ready.is_ending) is_readable_ = is_ending_ = true;
+  }
   // Where nobody reads, an edge may be a reset, which nothing else would tell.
   if (ready.is_readable && (is_paused_ || has_ended_) && transport_.has_failed()) is_broken_ = true;
   if (ready.is_writable) {
