@@ -60,6 +60,8 @@ void Http2Codec::write_response(std::uint32_t number, const ResponseHead& head) 
   const bool is_whole = !is_tunnel && (stream->method == Method::kHead || is_bodiless(status) ||
                                        head.body.kind == BodyLength::Kind::kNone);
   stream->writing = is_whole ? Writing::kEnding : Writing::kBody;
+  if (head.body.kind == BodyLength::Kind::kKnown && head.version != HttpVersion::kHttp2)
+    stream->body_left_bytes = head.body.bytes;
   submit_response(*session_, *stream, head, status,
                   is_whole ? HeadEnds::kHalf : HeadEnds::kNothing);
 }
@@ -75,6 +77,8 @@ void Http2Codec::write_body(std::uint32_t number, std::string_view bytes, Buffer
   Http2Stream* stream = session.find(number);
   if (stream == nullptr || stream->writing != Writing::kBody || bytes.empty()) return;
   session.resume(*stream);
+  if (bytes.size() >= stream->body_left_bytes) stream->writing = Writing::kEnding;
+  stream->body_left_bytes -= std::min<std::uint64_t>(bytes.size(), stream->body_left_bytes);
   const std::size_t held_bytes = stream->queue.size() + bytes.size();
   if (!stream->is_waiting && held_bytes <= kHeldBytesMax &&
       fits_windows(session.library, number, held_bytes)) {

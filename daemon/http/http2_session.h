@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "daemon/base/buffer.h"
@@ -35,6 +36,10 @@ struct Http2Stream : ListNode<Http2Stream> {
   Arena* arena = nullptr;  ///< of the head, for trailers; null when the head's owner is gone
   Buffer queue;            ///< body bytes not framed yet
   Buffer trailers;         ///< that wait behind the queue; http2_head_writer.h has their form
+  /// Of the body being written, where HTTP/1 announced its length, which leaves no room for
+  /// trailers: its last byte ends the stream. The library gives no frame to an end alone while the
+  /// window is shut.
+  std::uint64_t body_left_bytes = std::numeric_limits<std::uint64_t>::max();
   std::uint32_t number = 0;
   FieldCharge charge;
   Reading reading = Reading::kHead;

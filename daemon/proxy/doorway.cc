@@ -49,11 +49,13 @@ void Doorway::start() {
   }
 }
 
-void Doorway::on_ready(Readiness) {
+void Doorway::on_ready(Readiness ready) {
   if (!is_over() && state_ == State::kHeader)
     read_header();
   else if (!is_over())
     go_on();
+  // An end that came in one edge with bytes is told by no other.
+  if (!is_over() && state_ == State::kHandshake && ready.is_ending) go_on();
   room_.after_callback();
 }
 
