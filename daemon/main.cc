@@ -44,7 +44,7 @@ int run_demo(const Options& options) {
 int run_replica(const Options& options) {
   const auto option = demo::parse_demo_replica_option(options.demo_replica);
   if (!option) return fail(option.error().text);
-  return demo::run_demo_replica(option.value().id, option.value().listening_fd);
+  demo::run_demo_replica(option.value().id, option.value().listening_fd);
 }
 
 int run(const Options& options) {

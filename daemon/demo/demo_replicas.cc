@@ -11,10 +11,12 @@
 #include <thread>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon/base/fd.h"
 #include "daemon/base/log.h"
@@ -53,12 +55,15 @@ std::uint16_t port_of(const Fd& socket) {
   return ntohs(address.sin_port);
 }
 
-// Runs `program --demo-replica ID:3` with the socket as descriptor 3, no signal blocked or ignored,
-// and in a process group of its own, so that Ctrl-C in a terminal ends limpet first and replicas
-// after it.
-Result<pid_t> spawn(const std::string& program, const std::string& id, const Fd& listening) {
+// Runs `program --demo-replica ID:3` with the lifeline as standard input, the socket as descriptor
+// 3, no signal blocked or ignored, and in a process group of its own, so that Ctrl-C in a terminal
+// ends limpet first and replicas after it.
+Result<pid_t> spawn(const std::string& program, const std::string& id, const Fd& lifeline,
+                    const Fd& listening) {
   posix_spawn_file_actions_t files;
   ::posix_spawn_file_actions_init(&files);
+  // First, for it may itself be descriptor 3.
+  ::posix_spawn_file_actions_adddup2(&files, lifeline.number(), STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&files, listening.number(), kChildFd);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
@@ -98,12 +103,21 @@ std::string describe_end(int status) {
 
 }  // namespace
 
-// Keeps one replica running, with a thread that waits for its end. The thread also starts it: a
-// replica asks the kernel for a signal when the thread that started it ends.
+// A pipe whose writing end nobody uses and no child inherits. A replica that has the other end sees
+// it end with this process, killed or not.
+struct DemoReplicas::Lifeline {
+  Fd held;
+  Fd given;
+};
+
+// Keeps one replica running, with a thread that starts it and waits for its end.
 class DemoReplicas::Keeper {
  public:
-  Keeper(std::string program, std::string id, Fd listening)
-      : program_(std::move(program)), id_(std::move(id)), port_(port_of(listening)) {
+  Keeper(std::string program, std::string id, const Fd& lifeline, Fd listening)
+      : program_(std::move(program)),
+        id_(std::move(id)),
+        lifeline_(lifeline),
+        port_(port_of(listening)) {
     thread_ =
         std::thread([this, socket = std::move(listening)]() mutable { keep(std::move(socket)); });
   }
@@ -133,7 +147,7 @@ class DemoReplicas::Keeper {
   void keep(Fd listening) {
     leave_signals_to_others();
     while (true) {
-      Result<pid_t> pid = spawn(program_, id_, listening);
+      Result<pid_t> pid = spawn(program_, id_, lifeline_, listening);
       listening.reset();
       if (pid) {
         live(*pid);
@@ -198,6 +212,7 @@ class DemoReplicas::Keeper {
 
   const std::string program_;
   const std::string id_;
+  const Fd& lifeline_;
   const std::uint16_t port_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -208,6 +223,7 @@ class DemoReplicas::Keeper {
   std::thread thread_;
 };
 
+DemoReplicas::DemoReplicas() = default;
 DemoReplicas::DemoReplicas(DemoReplicas&&) noexcept = default;
 DemoReplicas& DemoReplicas::operator=(DemoReplicas&&) noexcept = default;
 DemoReplicas::~DemoReplicas() = default;
@@ -225,12 +241,17 @@ Result<DemoReplicas> start_demo_replicas(unsigned count, const std::string& prog
                  std::to_string(count) + "."};
   }
   DemoReplicas replicas;
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return system_error("A pipe to the sample replicas could not be made");
+  replicas.lifeline_ =
+      std::make_unique<DemoReplicas::Lifeline>(DemoReplicas::Lifeline{Fd(ends[1]), Fd(ends[0])});
   for (unsigned i = 0; i < count; ++i) {
     Result<Fd> listening = listen_on(0);
     if (!listening) return listening.error();
     std::string id(1, static_cast<char>('a' + i));
-    replicas.keepers_.push_back(
-        std::make_unique<DemoReplicas::Keeper>(program, std::move(id), std::move(*listening)));
+    replicas.keepers_.push_back(std::make_unique<DemoReplicas::Keeper>(
+        program, std::move(id), replicas.lifeline_->given, std::move(*listening)));
   }
   for (const auto& keeper : replicas.keepers_) {
     if (Status started = keeper->first_start(); !started) return started.error();

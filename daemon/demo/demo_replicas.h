@@ -29,7 +29,7 @@ struct DemoReplica {
 /// Owns: the processes and one thread for each.
 class DemoReplicas {
  public:
-  DemoReplicas() = default;
+  DemoReplicas();
   DemoReplicas(DemoReplicas&&) noexcept;
   DemoReplicas& operator=(DemoReplicas&&) noexcept;
   ~DemoReplicas();
@@ -39,9 +39,11 @@ class DemoReplicas {
   [[nodiscard]] std::vector<DemoReplica> list() const;
 
  private:
+  struct Lifeline;
   class Keeper;
   friend Result<DemoReplicas> start_demo_replicas(unsigned count, const std::string& program);
 
+  std::unique_ptr<Lifeline> lifeline_;  // outlives the keepers
   std::vector<std::unique_ptr<Keeper>> keepers_;
 };
 

@@ -5,14 +5,15 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <list>
 #include <thread>
 #include <utility>
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/base/fd.h"
 #include "daemon/base/log.h"
@@ -28,18 +29,14 @@ struct Guest {
   std::thread thread;
 };
 
-// Everybody who is connected. One thread, the acceptor's, uses it.
+// Everybody who is connected. One thread, the acceptor's, uses it, and the process ends without
+// asking guests to leave: there is no end of this object.
 class Guests {
  public:
   explicit Guests(ReplicaApp& app) : app_(app) {}
   Guests(const Guests&) = delete;
   Guests& operator=(const Guests&) = delete;
-  ~Guests() {
-    for (Guest& guest : guests_)
-      ::shutdown(guest.socket.number(), SHUT_RDWR);
-    for (Guest& guest : guests_)
-      guest.thread.join();
-  }
+  ~Guests() = delete;
 
   void welcome(Fd socket) {
     see_off();
@@ -78,16 +75,17 @@ Fd take_ending_signals() {
 
 }  // namespace
 
-int run_demo_replica(const std::string& id, int listening_fd) {
+void run_demo_replica(const std::string& id, int listening_fd) {
   const Fd listening(listening_fd);
   const Fd signals = take_ending_signals();
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ReplicaApp app(id);
-  Guests guests(app);
+  Guests& guests = *new Guests(app);  // see there: it has no end
   while (true) {
-    std::array<pollfd, 2> watched{{{signals.number(), POLLIN, 0}, {listening.number(), POLLIN, 0}}};
+    std::array<pollfd, 3> watched{{{signals.number(), POLLIN, 0},
+                                   {STDIN_FILENO, 0, 0},  // an end is told unasked
+                                   {listening.number(), POLLIN, 0}}};
     if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (watched[0].revents != 0) return 0;
+    if (watched[0].revents != 0 || watched[1].revents != 0) std::_Exit(0);
     Fd socket(::accept4(listening.number(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket.is_open()) {
       guests.welcome(std::move(socket));
@@ -95,7 +93,7 @@ int run_demo_replica(const std::string& id, int listening_fd) {
     }
     if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) continue;
     log::error("A sample replica cannot accept connections and ends.", {{"replica", id}});
-    return 1;
+    std::_Exit(1);
   }
 }
 

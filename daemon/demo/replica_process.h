@@ -7,9 +7,11 @@
 
 namespace limpet::demo {
 
-/// Serves until SIGTERM or SIGINT, or until the thread that started this process ends.
-/// Owns: the listening socket. Returns the exit status.
+/// Serves until SIGTERM or SIGINT, or until standard input ends: it is a pipe that whoever started
+/// this process holds open and never writes to, so that no death of his, however sudden, leaves
+/// this process behind. Ends the process.
+/// Owns: the listening socket.
 /// Thread: the only one of its process when called.
-int run_demo_replica(const std::string& id, int listening_fd);
+[[noreturn]] void run_demo_replica(const std::string& id, int listening_fd);
 
 }  // namespace limpet::demo

@@ -152,11 +152,47 @@ def test_the_demo_ends_with_all_its_processes(life):
         wait_until(lambda: not any(is_alive(pid) for pid in pids), "no replica is left")
 
 
+def state(pid):
+    """What the kernel says of a process, for a test that failed."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            return status.read()
+    except OSError as error:
+        return f"process {pid}: {error}\n"
+
+
 def test_replicas_do_not_outlive_a_demo_that_is_killed(life):
     with Demo(life) as demo:
+        life.witnesses.append(lambda: "".join(state(pid) for pid in demo.pids()))
         demo.process.kill()
         demo.process.wait()
         wait_until(lambda: not any(is_alive(pid) for pid in demo.pids()), "no replica is left")
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return int(stat.read().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return None
+
+
+def three_children(pid):
+    """The processes that `pid` has started, as soon as there are three."""
+    def children():
+        return [other for other in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent_of(other) == pid]
+    return wait_until(lambda: found if len(found := children()) == 3 else None, "three replicas")
+
+
+def test_replicas_do_not_outlive_a_demo_that_is_killed_while_they_start(life):
+    demo = Demo(life)
+    try:
+        children = three_children(demo.process.pid)
+    finally:
+        demo.process.kill()
+        demo.process.wait()
+    life.witnesses.append(lambda: "".join(state(pid) for pid in children))
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "no replica is left")
 
 
 def test_a_port_in_use_is_an_error_with_the_way_out(life):
