@@ -263,7 +263,8 @@ void WorkerRoom::adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSoc
     at_work.reads_proxy_header = plan.reads_proxy_header;
     at_work.asks_for_certificate = plan.asks_for_certificate;
     at_work.tls = plan.tls.context;
-    at_work.tls_failures = plan.tls.failures;
+    // Handshakes that have begun may still fail where the listener has become a plain one.
+    if (plan.tls.failures != nullptr) at_work.tls_failures = plan.tls.failures;
     at_work.handshake_timeout = plan.handshake_timeout;
     at_work.handshakes_max = plan.handshakes_max;
     if (at_work.tls != nullptr && at_work.tls_counters == nullptr)

@@ -10,6 +10,7 @@ from harness import tls
 from harness.client import Client, request
 from harness.deadline import Skip, seconds, stays, wait_until
 from harness.h2 import H2Client
+from harness.life import shaped
 from harness.tls import TlsClient, handshake_fails, s_client
 
 HANDSHAKES = "limpet_tls_handshakes_total"
@@ -350,3 +351,14 @@ def test_kernel_tls_where_it_is_allowed_serves_the_same(life):
         assert client.ask("POST", "/", body=data).body == data
     with H2Client(daemon.address, tls=ca.client(["h2"])) as client:
         assert client.ask("POST", "/", body=data).body == data
+
+
+def test_a_handshake_that_fails_after_its_listener_became_a_plain_one_harms_nobody(life):
+    a = life.replica()
+    _, daemon = secured(life, replica=a)
+    sock = raw_connection(daemon)
+    daemon.wait_metric("limpet_connections", 1, listener="web")
+    daemon.reload(shaped([a], workers=1))
+    sock.sendall(b"no handshake at all")
+    assert is_closed(sock)
+    assert daemon.once("GET", "/").status == 200
