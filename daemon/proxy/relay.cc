@@ -275,7 +275,7 @@ void Relay::send_held_body() {
 void Relay::on_request_body(std::string_view bytes) {
   exchange_.request_body_bytes += bytes.size();
   const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
-  if (bytes_max > 0 && exchange_.request_body_bytes > bytes_max) {
+  if (bytes_max > 0 && exchange_.request_body_bytes > bytes_max && state_ != State::kTunnel) {
     room_.counters().limit_body->add();
     on_request_fault(413, "the request body is larger than this site takes");
     return;

@@ -141,6 +141,16 @@ def test_an_idle_tunnel_is_not_cut_by_the_ordinary_timeouts(life):
         assert client.stream.exactly(10) == b"still here"
 
 
+def test_what_goes_through_a_tunnel_is_no_request_body(life):
+    daemon = life.daemon([life.replica(on_connection=echo)], limits='request_body_bytes = "1KiB"')
+    with daemon.client() as client:
+        client.send(request("GET", "/chat", UPGRADE))
+        assert client.response_head().status == 101
+        for _ in range(4):
+            client.send(bytes(1000))
+            assert client.stream.exactly(1000) == bytes(1000)
+
+
 def test_a_tunnel_is_logged_when_it_ends(life):
     daemon = life.daemon([life.replica(on_connection=echo)])
     with daemon.client() as client:
