@@ -197,6 +197,8 @@ bool Relay::put(std::string_view bytes) {
 
 void Relay::end() {
   if (state_ == State::kOver || !is_client_started_) return;
+  // The replica's answer goes on: it is taken back, not kept.
+  let_go_of_replica();
   client_.send_end(nullptr);
   finish(Ending::kComplete);
 }

@@ -4,9 +4,11 @@ that they are lost; nothing runs twice."""
 
 import threading
 
+from harness import h2_frames
 from harness.affinity import SHOW, outcome
 from harness.config import entry
 from harness.deadline import seconds, wait_until
+from harness.h2_replica import Served
 from harness.life import shaped
 from harness.mcp_replica import UNKNOWN, McpClient, McpReplica, error_of, result_of
 
@@ -289,6 +291,34 @@ def test_sessions_leave_a_drained_replica_when_its_time_is_over(life):
     assert b"retry: " in events.read_to_end(), "the stream is closed politely"
     wait_until(lambda: result_of(client.call())["replica"] == other.id, "it has left")
     wait_until(lambda: len(owner.deleted) == 1, "the old session is ended")
+
+
+class OverHttp2(McpReplica):
+    """Serves HTTP/2 and notes with what code its streams of events are taken back."""
+
+    def __init__(self, id):
+        super().__init__(id)
+        self.taken_back = []
+        self.on_connection = Served(self.serve)
+
+    def stream(self, peer, session):
+        peer.head(200, [("content-type", "text/event-stream")])
+        session.stream = peer
+        self.taken_back.append(peer.wait_reset())
+
+
+def test_a_stream_that_is_closed_politely_is_taken_back_from_an_http2_replica(life):
+    a, b = replicas = [OverHttp2(id) for id in "ab"]
+    life.replicas += replicas
+    options = dict(pool_keys='preset = "mcp"\nprotocol = "http2"', affinity=SHOW, mcp='drain_after = "1s"')
+    daemon = life.prepare(shaped(replicas, **options)).start()
+    client = McpClient(daemon.address).begin()
+    owner, _ = owner_of(client, replicas)
+    events = client.stream()
+    wait_until(lambda: only_session(owner).stream, "the stream is open")
+    daemon.reload(shaped([entry(r, state="drain") if r is owner else r for r in (a, b)], **options))
+    assert b"retry: " in events.read_to_end()
+    wait_until(lambda: owner.taken_back == [h2_frames.CANCEL], "the replica hears of it")
 
 
 def test_a_session_is_carried_over_after_a_reload(life):
