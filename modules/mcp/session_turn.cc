@@ -207,8 +207,11 @@ bool SessionTurn::is_to_be_read() const noexcept {
          (exchange_.is_request_body_whole && may_concern_session(exchange_.request_body));
 }
 
-std::size_t SessionTurn::wants_of(Exchange&, const ResponseHead& head) {
-  return bytes_to_judge(asked(), head);
+// A request whose body was not kept cannot be made again: the replica's answer is all there is.
+std::size_t SessionTurn::wants_of(Exchange& exchange, const ResponseHead& head) {
+  const bool is_kept =
+      exchange.is_request_body_whole || exchange.request.body.kind == BodyLength::Kind::kNone;
+  return is_kept ? bytes_to_judge(asked(), head) : 0;
 }
 
 AnswerJudge::Verdict SessionTurn::judge(Exchange& exchange, const ResponseHead& head,

@@ -321,6 +321,18 @@ def test_a_stream_that_is_closed_politely_is_taken_back_from_an_http2_replica(li
     wait_until(lambda: owner.taken_back == [h2_frames.CANCEL], "the replica hears of it")
 
 
+def test_a_call_too_large_to_be_kept_is_not_sent_again_without_its_body(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, pool_timeouts='response_head = "3s"')
+    client = McpClient(daemon.address).begin()
+    owner, (other,) = owner_of(client, replicas)
+    owner.forget()
+    response = client.ask("tools/call", {"name": "echo", "arguments": {"text": "x" * 400000}})
+    assert error_of(response)[:2] == LOST, response
+    assert not other.sessions and not other.calls
+    assert result_of(client.call())["calls"] == 1, "a smaller one carries the session over"
+
+
 def test_a_session_is_carried_over_after_a_reload(life):
     replicas = some(life, "a", "b")
     daemon = gateway(life, replicas)
