@@ -142,6 +142,12 @@ void Dialler::hand_over(bool is_http2) {
 
 void Dialler::on_greeted(Http2Replica& connection) {
   greeting_ = nullptr;
+  // A replica that allows no stream at all would be dialled again for ever.
+  if (!connection.has_room()) {
+    connection.leave();
+    fail(FailureCause::kRefusedStream);
+    return;
+  }
   if (connection.is_shared()) slot_.share(connection);
   end();
   while (DialPlace* place = places_.front()) {

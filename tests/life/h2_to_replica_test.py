@@ -115,6 +115,14 @@ def test_no_more_streams_are_opened_than_the_replica_allows(life):
             assert client.finish(stream).status == 200
 
 
+def test_a_replica_that_allows_no_stream_at_all_is_not_dialled_again_and_again(life):
+    a, _ = speaking(life, "a", settings={f.MAX_CONCURRENT_STREAMS: 0})
+    daemon = balancing(life, a)
+    assert daemon.once("GET", "/").status == 502
+    assert a.connections == 1, a.connections
+    wait_until(lambda: a.open_connections() == 0, "the connection is not kept")
+
+
 def test_a_kept_connection_is_used_again_and_again(life):
     a, served = speaking(life)
     daemon = balancing(life, a)
