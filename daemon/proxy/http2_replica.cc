@@ -46,7 +46,8 @@ void Http2Replica::start(Greeter& greeter) {
 
 bool Http2Replica::has_room() const noexcept {
   return state_ == State::kReady && !is_broken_ && !is_concluding_ && http2().takes_streams() &&
-         streams_.size() + begun_count_ < http2().streams_allowed();
+         std::max(streams_.size(), http2().streams_open()) + begun_count_ <
+             http2().streams_allowed();
 }
 
 void Http2Replica::open(Lease& lease) {

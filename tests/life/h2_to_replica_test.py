@@ -123,6 +123,25 @@ def test_a_replica_that_allows_no_stream_at_all_is_not_dialled_again_and_again(l
     wait_until(lambda: a.open_connections() == 0, "the connection is not kept")
 
 
+def test_a_request_that_comes_with_the_end_of_another_has_its_stream(life):
+    def handle(peer, message):
+        if message.target == "/endless":
+            peer.wait_reset()
+        else:
+            say_who(peer, message)
+    a, _ = speaking(life, handle=handle, early=True, settings={f.MAX_CONCURRENT_STREAMS: 1})
+    daemon = balancing(life, a)
+    with H2Client(daemon.address) as client:
+        for _ in range(3):
+            endless = client.begin("GET", "/endless")
+            wait_until(lambda: a.count("/endless") == a.count() - a.count("/"), "it runs")
+            client.round_trip()
+            stream = client.expect_stream()
+            head = f.block(f.request_fields("GET", "/", (), "http", "test.example"))
+            client.send(f.rst_stream(endless.id, f.CANCEL) + f.headers(stream.id, head, True))
+            assert client.finish(stream).status == 200, stream
+
+
 def test_a_kept_connection_is_used_again_and_again(life):
     a, served = speaking(life)
     daemon = balancing(life, a)
