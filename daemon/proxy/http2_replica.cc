@@ -167,8 +167,10 @@ void Http2Replica::on_fault(Http2ReplicaStream& stream, Fault fault) {
 }
 
 void Http2Replica::on_stream_drained(std::uint32_t number) {
-  const Http2ReplicaStream* stream = streams_.find(number);
-  if (stream != nullptr && stream->holder() != nullptr) stream->holder()->on_replica_drained();
+  Http2ReplicaStream* stream = streams_.find(number);
+  if (stream == nullptr || stream->holder() == nullptr) return;
+  stream->on_progress();
+  stream->holder()->on_replica_drained();
 }
 
 void Http2Replica::on_drained() {

@@ -36,6 +36,9 @@ void Http2ReplicaStream::send_body(std::string_view bytes) {
   if (!is_in_table()) return;
   connection_.codec().write_body(number(), bytes, connection_.out());
   connection_.mark_dirty();
+  given_bytes_ += bytes.size();
+  // A replica that takes all there is of a slow request is not the one that is silent.
+  if (queued_bytes() == 0) on_progress();
 }
 
 void Http2ReplicaStream::send_end(const HeaderList* trailers) {
@@ -86,6 +89,7 @@ void Http2ReplicaStream::expect_within(Duration timeout, FailureCause otherwise,
 
 void Http2ReplicaStream::on_progress() {
   if (is_over_ || silence_counter_ == nullptr) return;
+  taken_before_ = taken_bytes();
   queued_before_ = queued_bytes();
   const Duration allowed = queued_before_ > 0
                                ? std::min(silence_allowed_, connection_.slot().stall_timeout())
@@ -94,12 +98,16 @@ void Http2ReplicaStream::on_progress() {
   timer_.arm(loop.timers(), deadline_after(loop.now(), allowed));
 }
 
+std::uint64_t Http2ReplicaStream::taken_bytes() const noexcept {
+  return is_in_table() ? given_bytes_ - connection_.codec().queued_bytes(number()) : 0;
+}
+
 void Http2ReplicaStream::on_timer(Timer&) {
   WorkerRoom& room = connection_.room();
   const std::size_t queued = queued_bytes();
   // A replica that takes what it is sent, or that we do not read from, cannot be blamed for its
   // silence.
-  if (is_paused_ || queued < queued_before_) {
+  if (is_paused_ || queued < queued_before_ || taken_bytes() > taken_before_) {
     on_progress();
   } else if (queued > 0) {
     room.counters().timeout_response_body->add();

@@ -64,12 +64,17 @@ class Http2ReplicaStream final : public ReplicaStream,
  private:
   void on_timer(Timer& timer) override;
   void end();
+  /// Of the request, what was given has been framed and so has had a window.
+  [[nodiscard]] std::uint64_t taken_bytes() const noexcept;
 
   Http2Replica& connection_;
   Timer timer_;
   Duration silence_allowed_ = kForever;
   Counter* silence_counter_ = nullptr;
   std::size_t uncredited_bytes_ = 0;
+  std::uint64_t given_bytes_ = 0;  ///< of the request's body
+  // When the timer was armed last.
+  std::uint64_t taken_before_ = 0;
   std::size_t queued_before_ = 0;
   FailureCause silence_means_ = FailureCause::kHeadTimeout;
   bool is_reused_ = false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replicas that speak HTTP/2: connections shared, limits kept, refusals and ends taken for what they are."""
 
+import select
 import threading
 
 from harness import h2_frames as f
@@ -435,6 +436,32 @@ def test_a_slow_replica_holds_back_the_client_by_its_window(life):
         client.send_body(stream, bytes(total - sent))
         assert client.finish(stream).status == 200
     assert got == [total]
+
+
+def test_a_request_that_takes_longer_than_response_head_to_come_is_not_the_replicas_silence(life):
+    a, _ = speaking(life)
+    daemon = balancing(life, a, pool_timeouts='response_head = "400ms"')
+    with daemon.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 1200\r\n\r\n")
+        for _ in range(12):
+            stays(lambda: not select.select([client.socket], [], [], 0)[0], "no answer yet", during=0.1)
+            client.send(bytes(100))
+        assert client.response().status == 200
+
+
+def test_a_replica_that_is_slow_but_takes_something_is_not_a_stall(life):
+    def handle(stream, _):
+        while len(stream.body) < 400000:
+            got = len(stream.body)
+            stream.endpoint.send(f.window_update(stream.id, 8000) + f.window_update(0, 8000))
+            stream.wait_bytes(got + 1)
+            stays(lambda: stream.reset is None, "not taken back", during=0.05)
+        stream.wait_whole()
+        say_who(stream, stream)
+    a, _ = speaking(life, handle=handle, early=True, credit=False, settings={f.INITIAL_WINDOW_SIZE: 8000})
+    daemon = balancing(life, a, pool_timeouts='response_head = "600ms"\nresponse_body = "600ms"')
+    with daemon.client() as client:
+        assert client.ask("POST", "/", body=bytes(400000)).status == 200
 
 
 def test_trailers_of_the_replica_arrive(life):
