@@ -77,7 +77,7 @@ FailureCause ReplicaSlot::dial_plain(Lease& lease, const LendWish& wish) {
   Fd fd;
   if (const FailureCause cause = begin_dial(fd); cause != FailureCause::kNone) return cause;
   auto& connection = room_.take_in(std::make_unique<ReplicaConnection>(
-      room_, *this, Transport(std::move(fd)), ReplicaConnection::Stage::kConnecting));
+      room_, *this, Transport(std::move(fd)), ReplicaConnection::Stage::kConnecting, way_));
   if (reach_.proxy_header != ProxyVersion::kNone) {
     Buffer header;
     put_proxy_header(header, wish);
@@ -180,6 +180,7 @@ void ReplicaSlot::configure(const PoolTimeoutsModel& timeouts, const ReplicaReac
                        reach.proxy_header == reach_.proxy_header &&
                        (reach.tls == nullptr) == (reach_.tls == nullptr);
   if (!is_same) {
+    ++way_;
     close_idle();
     spoken_ = ReplicaProtocol::kAuto;
   }

@@ -66,8 +66,12 @@ class ReplicaSlot {
   void on_dialled(Dialler& dialler) noexcept;
   /// What the replica turned out to speak, where the pool leaves it open.
   void learn(ReplicaProtocol spoken) noexcept { spoken_ = spoken; }
-  [[nodiscard]] bool keeps_connections() const noexcept {
-    return is_wanted_ && idle_count_ < kIdleMax && reach_.proxy_header == ProxyVersion::kNone;
+  /// Counts the ways in which the replica was reached; a connection that was made on an earlier
+  /// one is not kept.
+  [[nodiscard]] std::uint32_t way() const noexcept { return way_; }
+  [[nodiscard]] bool keeps_connections_of(std::uint32_t way) const noexcept {
+    return is_wanted_ && way == way_ && idle_count_ < kIdleMax &&
+           reach_.proxy_header == ProxyVersion::kNone;
   }
   [[nodiscard]] Duration idle_timeout() const noexcept { return idle_timeout_; }
   /// How long a replica may take nothing of what it is sent.
@@ -131,6 +135,7 @@ class ReplicaSlot {
   std::uint32_t open_count_ = 0;
   std::uint32_t dialling_count_ = 0;
   std::uint32_t in_flight_ = 0;
+  std::uint32_t way_ = 0;
   bool is_wanted_ = true;
 };
 

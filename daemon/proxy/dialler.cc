@@ -20,6 +20,7 @@ Dialler::Dialler(WorkerRoom& room, ReplicaSlot& slot, Fd fd, Sharing sharing)
       fd_(std::move(fd)),
       watch_(*this),
       timer_(*this),
+      way_(slot.way()),
       sharing_(sharing) {}
 
 Dialler::~Dialler() = default;
@@ -148,7 +149,8 @@ void Dialler::on_greeted(Http2Replica& connection) {
     fail(FailureCause::kRefusedStream);
     return;
   }
-  if (connection.is_shared()) slot_.share(connection);
+  const bool is_outdated = way_ != slot_.way();
+  if (connection.is_shared() && !is_outdated) slot_.share(connection);
   end();
   while (DialPlace* place = places_.front()) {
     Lease& lease = *place->lease();
@@ -161,12 +163,13 @@ void Dialler::on_greeted(Http2Replica& connection) {
     connection.open(lease);
     lease.holder().on_leased();
   }
+  if (is_outdated) connection.leave();
 }
 
 void Dialler::hand_over_http1() {
   end();
   auto& connection = room_.take_in(std::make_unique<ReplicaConnection>(
-      room_, slot_, take_transport(), ReplicaConnection::Stage::kConnected));
+      room_, slot_, take_transport(), ReplicaConnection::Stage::kConnected, way_));
   connection.start();
   DialPlace* first = places_.front();
   if (first == nullptr) {

@@ -103,6 +103,7 @@ class Dialler final : public Mortal,
   Timer timer_;
   List<DialPlace> places_;
   Http2Replica* greeting_ = nullptr;
+  std::uint32_t way_;  ///< the slot's, at the beginning
   Sharing sharing_;
   State state_ = State::kConnecting;
 };

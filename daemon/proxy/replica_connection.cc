@@ -12,9 +12,10 @@
 namespace limpet {
 
 ReplicaConnection::ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Transport transport,
-                                     Stage stage)
+                                     Stage stage, std::uint32_t way)
     : Connection(room, std::move(transport), Http1Codec(CodecRole::kClient, room.codec_limits())),
       slot_(slot),
+      way_(way),
       state_(stage == Stage::kConnecting ? State::kConnecting : State::kLeased) {
   slot_.on_opened();
 }
@@ -195,7 +196,7 @@ void ReplicaConnection::finish(bool is_request_complete) {
   const bool can_carry_more = is_request_complete && http1().keeps_alive() &&
                               http1().has_read_message() && in_.is_empty() && is_all_written() &&
                               !has_ended_ && !is_ending_ && !is_broken_ && !is_write_dead_;
-  if (!can_carry_more || !slot_.keeps_connections()) {
+  if (!can_carry_more || !slot_.keeps_connections_of(way_)) {
     close();
     return;
   }

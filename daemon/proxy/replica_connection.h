@@ -32,7 +32,9 @@ class ReplicaConnection final : public Connection,
  public:
   /// How far the transport has come.
   enum class Stage : std::uint8_t { kConnecting, kConnected };
-  ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Transport transport, Stage stage);
+  /// `way`: the slot's, when it was dialled.
+  ReplicaConnection(WorkerRoom& room, ReplicaSlot& slot, Transport transport, Stage stage,
+                    std::uint32_t way);
   ~ReplicaConnection() override;
 
   /// Waits for the socket to connect, at most `timeout`; the holder is told.
@@ -94,6 +96,7 @@ class ReplicaConnection final : public Connection,
   Duration silence_allowed_ = kForever;
   FailureCause silence_means_ = FailureCause::kHeadTimeout;
   Counter* silence_counter_ = nullptr;
+  std::uint32_t way_;
   State state_ = State::kConnecting;
   bool is_reused_ = false;
   bool has_answered_ = false;

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS to the replicas: verified by authority and name, with SNI, a certificate of limpet's own, sessions, ALPN."""
 
+import threading
+
 from harness import tls
-from harness.deadline import wait_until
+from harness.client import request
+from harness.deadline import seconds, wait_until
 from harness.h2_replica import Served
 from harness.life import shaped
 from harness.message import Closed, Truncated
@@ -193,3 +196,24 @@ def test_a_replaced_authority_is_taken_up_by_a_reload(life):
         out.write(world.ca.cert.read_bytes())
     daemon.reload(config)
     assert daemon.once("GET", "/").status == 200
+
+
+def test_a_connection_of_the_time_before_tls_is_not_kept(life):
+    """Not one that carried an exchange over the reload either."""
+    may_answer = threading.Event()
+
+    def slow(peer, message):
+        assert may_answer.wait(seconds(10))
+        say_who(peer, message)
+    a = life.replica(handle=slow)
+    ca = tls.Authority(f"{life.dir}/ca")
+    options = dict(workers=1, health=PATIENT, retry="attempts = 1", pool_timeouts='connect = "300ms"')
+    daemon = life.daemon([a], **options)
+    with daemon.client() as client:
+        client.send(request("GET", "/"))
+        a.wait_for_requests(1)
+        daemon.reload(shaped([a], tls=f'enabled = true\nca = "{ca.cert}"', **options))
+        may_answer.set()
+        assert client.response().status == 200
+        assert client.get("/").status == 504, "sent without TLS, for which this replica waits in vain"
+    assert a.count() == 1
