@@ -114,7 +114,9 @@ void Http2ClientStream::send_body(std::string_view bytes) {
   if (is_over_) return;
   connection_.codec().write_body(number(), bytes, connection_.out());
   connection_.mark_dirty();
-  expect_progress();
+  given_bytes_ += bytes.size();
+  // More for a client that takes nothing is no sign of life of its.
+  if (!timer_.is_armed()) expect_progress();
 }
 
 void Http2ClientStream::send_end(const HeaderList* trailers) {
@@ -181,8 +183,8 @@ void Http2ClientStream::on_exchange_done(Relay& relay) {
 void Http2ClientStream::expect_progress() {
   if (relay_ == nullptr) return;
   const bool owes = !has_ended_ && !is_tunnel_ && !is_upgrade_ && !is_paused_;
-  queued_before_ = connection_.codec().queued_bytes(number());
-  if (!owes && queued_before_ == 0) {
+  taken_before_ = taken_bytes();
+  if (!owes && taken_before_ == given_bytes_) {
     timer_.disarm();
     return;
   }
@@ -190,12 +192,16 @@ void Http2ClientStream::expect_progress() {
   timer_.arm(room.loop().timers(), deadline_after(room.loop().now(), room.timeouts().client_stall));
 }
 
+std::uint64_t Http2ClientStream::taken_bytes() const noexcept {
+  return given_bytes_ - connection_.codec().queued_bytes(number());
+}
+
 void Http2ClientStream::on_timer(Timer&) {
   WorkerRoom& room = connection_.room();
   const bool owes = !has_ended_ && !is_tunnel_ && !is_upgrade_ && !is_paused_;
   const std::size_t queued = connection_.codec().queued_bytes(number());
   // A socket that takes nothing is the connection's matter.
-  const bool is_taking = queued < queued_before_ || (queued > 0 && connection_.is_blocked());
+  const bool is_taking = taken_bytes() > taken_before_ || (queued > 0 && connection_.is_blocked());
   if (relay_ != nullptr && !is_taking && (owes || queued > 0)) {
     is_stalled_ = true;
     room.counters().timeout_client_stall->add();

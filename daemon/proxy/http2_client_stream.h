@@ -71,6 +71,8 @@ class Http2ClientStream final : public ClientStream,
  private:
   void on_timer(Timer& timer) override;
   void expect_progress();
+  /// Of the response, what was given has been framed and so has had a window.
+  [[nodiscard]] std::uint64_t taken_bytes() const noexcept;
   void send_early();
   void lose(std::uint32_t error);
 
@@ -80,7 +82,8 @@ class Http2ClientStream final : public ClientStream,
   Buffer early_;  ///< bytes of a tunnel that is not there yet; a window bounds them
   Timer timer_;   ///< of a client that takes nothing, or sends nothing of what it owes
   std::size_t uncredited_bytes_ = 0;
-  std::size_t queued_before_ = 0;  ///< when the timer was armed last
+  std::uint64_t given_bytes_ = 0;   ///< of the response's body
+  std::uint64_t taken_before_ = 0;  ///< when the timer was armed last
   bool has_ended_ = false;
   bool is_paused_ = false;
   bool is_upgrade_ = false;

@@ -206,6 +206,21 @@ def test_a_stream_that_takes_nothing_while_bytes_wait_is_reset_after_client_stal
     assert daemon.wait_log(lambda e: e["path"] == "/big")["ending"] == "client-slow"
 
 
+def test_a_stream_that_takes_nothing_is_reset_though_its_replica_goes_on_talking(life):
+    is_over = threading.Event()
+
+    def talk(peer, _):
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not is_over.wait(0.1):
+            peer.send(b"1\r\nx\r\n")
+    daemon = life.daemon([life.replica(handle=talk)], timeouts='client_stall = "600ms"')
+    with H2Client(daemon.address, settings={f.INITIAL_WINDOW_SIZE: 0}) as client:
+        try:
+            client.wait_reset(client.begin("GET", "/"), f.CANCEL)
+        finally:
+            is_over.set()
+
+
 def test_the_window_of_the_connection_at_zero_is_a_stall_too(life):
     daemon = life.daemon([life.replica(handle=sending(MIB))], timeouts='client_stall = "300ms"')
     with H2Client(daemon.address, settings={f.INITIAL_WINDOW_SIZE: 4 * MIB}, credit=False) as client:
