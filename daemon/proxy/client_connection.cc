@@ -185,7 +185,10 @@ void ClientConnection::on_drained() {
     linger();
     return;
   }
-  if (state_ == State::kIdle) arm(room_.timeouts().client_idle);
+  if (state_ == State::kIdle) {
+    arm(room_.timeouts().client_idle);
+    resume();
+  }
   if (relay_ != nullptr) relay_->on_client_drained();
 }
 
@@ -296,10 +299,12 @@ void ClientConnection::on_exchange_done(Relay& relay) {
 void ClientConnection::become_idle() {
   http1().next_message();
   state_ = State::kIdle;
-  arm(is_all_written() ? room_.timeouts().client_idle : room_.timeouts().client_stall);
-  is_paused_ = false;
+  // A client that takes no answers is asked for no requests: what is queued is one answer's at
+  // most.
+  is_paused_ = !is_all_written();
+  arm(is_paused_ ? room_.timeouts().client_stall : room_.timeouts().client_idle);
   if (!in_.is_empty() || is_readable_) {
-    room_.loop().run_soon(*this);
+    if (!is_paused_) room_.loop().run_soon(*this);
   } else if (has_ended_) {
     linger();
   }

@@ -2,6 +2,7 @@
 """HTTP/1 messages through the daemon: framing, keep-alive, pipelining, forms of the target."""
 
 from harness.client import Client, request
+from harness.deadline import seconds, stays
 from harness.message import Truncated
 
 
@@ -28,6 +29,35 @@ def test_pipelined_requests_are_answered_in_order(life):
         client.send(b"".join(request("GET", f"/{number}") for number in range(20)))
         for number in range(20):
             assert f'"target": "/{number}"' in client.response().text()
+
+
+def served_at_last(replica):
+    """How many requests have come when no more come."""
+    while True:
+        served = replica.count()
+        assert served < 1000, "the answers to whatever is pipelined are kept"
+        try:
+            stays(lambda: replica.count() == served, "so many", during=0.5)
+            return served
+        except AssertionError:
+            pass
+
+
+def test_a_client_that_takes_no_answers_is_asked_for_no_more_requests(life):
+    a = life.replica(handle=lambda peer, _: peer.answer(200, bytes(30000)))
+    daemon = life.daemon([a], workers=1)
+    with daemon.client(receive_buffer=4096) as client:
+        client.socket.settimeout(0.3)
+        try:
+            for _ in range(100):
+                client.send(request("GET", "/") * 100)
+        except TimeoutError:
+            pass  # they are not read any more
+        a.wait_for_requests(1)
+        served = served_at_last(a)
+        client.socket.settimeout(seconds(10))
+        for _ in range(served + 1):
+            assert len(client.response().body) == 30000
 
 
 def test_a_request_that_arrives_byte_by_byte_is_understood(life):
