@@ -188,6 +188,7 @@ void ClientConnection::on_drained() {
   if (state_ == State::kIdle) {
     arm(room_.timeouts().client_idle);
     resume();
+    if (is_draining_) return drain();
   }
   if (relay_ != nullptr) relay_->on_client_drained();
 }
@@ -342,7 +343,7 @@ void ClientConnection::drain() {
   is_readable_ = true;
   pump();
   if (is_closed()) return;
-  if (state_ == State::kIdle && in_.is_empty()) {
+  if (state_ == State::kIdle && in_.is_empty() && is_all_written()) {
     close();
   } else {
     close_after_this();

@@ -60,6 +60,56 @@ def test_drain_timeout_ends_what_does_not_end_by_itself(life):
         assert daemon.stop() == 0
 
 
+def send_until_full(peer, daemon, client):
+    """Sends chunks until the kernel takes no more of them for the client, so that the daemon keeps the last ones;
+    says how many bytes that were."""
+    sent = held = 0
+    while True:
+        peer.send(b"7d00\r\n" + bytes(32000) + b"\r\n")
+        sent += 32000
+        try:
+            before = held
+            held = wait_until(lambda: has_other(daemon.untaken_bytes(client), before), "room in the kernel", 0.3)
+        except AssertionError:
+            if held > 0:
+                return sent
+
+
+def has_other(bytes, before):
+    return bytes if bytes != before else 0
+
+
+ROOMY = 'buffer_bytes = "256KiB"'  # what is kept then does not stop the replica
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_drain_lets_a_slow_client_take_the_rest_of_its_answer(life):
+    sent = []
+
+    def answer(peer, _):
+        peer.send(CHUNKED)
+        sent.append(send_until_full(peer, daemon, client))
+        peer.send(b"0\r\n\r\n")
+    daemon = life.daemon([life.replica(handle=answer)], workers=1, limits=ROOMY)
+    with daemon.client(receive_buffer=4096) as client:
+        client.send(request("GET", "/"))
+        wait_until(lambda: sent, "the kernel is full", 60)
+        daemon.wait_log(lambda e: e["status"] == 200, "the exchange is over")
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: is_refused(daemon.address), "nothing more is accepted")
+        assert len(client.response().body) == sent[0]
+        assert client.is_closed_by_peer()
+    assert daemon.wait() == 0
+
+
+def is_refused(address):
+    try:
+        Client(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_readyz_says_that_it_is_draining(life):
     def endless(peer, _):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
