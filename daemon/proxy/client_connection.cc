@@ -252,10 +252,7 @@ void ClientConnection::send_head(const ResponseHead& head) {
   http1().write_response_head(head, out_);
 }
 
-void ClientConnection::send_body(std::string_view bytes) {
-  queue_body(bytes);
-  if (is_write_blocked_) arm(room_.timeouts().client_stall);
-}
+void ClientConnection::send_body(std::string_view bytes) { queue_body(bytes); }
 
 void ClientConnection::send_end(const HeaderList* trailers) { http1().write_end(trailers, out_); }
 

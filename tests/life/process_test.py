@@ -110,6 +110,23 @@ def is_refused(address):
     return False
 
 
+def test_a_client_that_takes_nothing_is_closed_though_its_replica_goes_on_talking(life):
+    is_over = threading.Event()
+
+    def talk(peer, _):
+        peer.send(CHUNKED)
+        send_until_full(peer, daemon, client)
+        while not is_over.wait(0.1):
+            peer.send(b"1\r\nx\r\n")
+    daemon = life.daemon([life.replica(handle=talk)], limits=ROOMY, timeouts='client_stall = "600ms"')
+    with daemon.client(receive_buffer=4096) as client:
+        client.send(request("GET", "/"))
+        try:
+            assert daemon.wait_log(lambda e: True, limit=60)["ending"] == "client-slow"
+        finally:
+            is_over.set()
+
+
 def test_readyz_says_that_it_is_draining(life):
     def endless(peer, _):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
