@@ -93,7 +93,7 @@ class Http1Codec {
   /// Ends the message being written; `trailers` may be null and are dropped where the framing has
   /// no room for them.
   void write_end(const HeaderList* trailers, Buffer& out) {
-    if (writing_ == Writing::kTunnel) return;
+    if (writing_ == Writing::kTunnel || writing_ == Writing::kUntilClose) return;
     if (writing_ == Writing::kChunked) write_last_chunk(trailers, out);
     // A message shorter than announced: the next one would be read as its rest.
     if (writing_ == Writing::kKnown && owed_bytes_ > 0) keep_alive_ = false;
@@ -103,6 +103,11 @@ class Http1Codec {
   /// Whether body bytes may be written at all for the message begun last (false for HEAD, 204,
   /// 304).
   [[nodiscard]] bool carries_body() const noexcept { return writing_ != Writing::kNothing; }
+  /// Whether nothing but the end of the connection ends the message begun last (RFC 9112 section
+  /// 6.3): where it is cut off, that end must not be a clean one.
+  [[nodiscard]] bool ends_with_connection() const noexcept {
+    return writing_ == Writing::kUntilClose;
+  }
 
   // -- the connection
   // --------------------------------------------------------------------------------------

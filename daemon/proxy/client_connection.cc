@@ -272,11 +272,15 @@ void ClientConnection::end_writing() {
 }
 
 void ClientConnection::abort() {
-  // Everything but a clean end: a reset is what no client takes for a complete answer.
+  reset_at_close();
+  close();
+}
+
+// Everything but a clean end: a reset is what no client takes for a complete answer.
+void ClientConnection::reset_at_close() noexcept {
   const ::linger hard{.l_onoff = 1, .l_linger = 0};
   static_cast<void>(
       ::setsockopt(transport_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard));
-  close();
 }
 
 void ClientConnection::on_exchange_done(Relay& relay) {
@@ -326,6 +330,7 @@ void ClientConnection::close() {
   // What was cut off must not look whole; everything else is announced (RFC 8446 section 6.1).
   const bool is_whole = state_ == State::kIdle || state_ == State::kLingering;
   if (is_whole && transport_.is_secure() && is_all_written()) transport_.end_writing();
+  if (http1().ends_with_connection() && !(is_whole && is_all_written())) reset_at_close();
   room_.on_client_closed(listener(),
                          is_counted_ ? ClientProtocol::kHttp1 : ClientProtocol::kUnknown);
   origin_.ticket.reset();

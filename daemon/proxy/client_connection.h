@@ -80,6 +80,7 @@ class ClientConnection final : public Connection,
   void refuse(std::uint16_t status, std::string_view detail);
   void become_idle();
   void linger();
+  void reset_at_close() noexcept;
   void close();
   void arm(Duration after);
   [[nodiscard]] bool owes_body() const noexcept {

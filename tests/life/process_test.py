@@ -60,6 +60,28 @@ def test_drain_timeout_ends_what_does_not_end_by_itself(life):
         assert daemon.stop() == 0
 
 
+def test_a_response_that_is_cut_at_the_end_of_a_drain_never_looks_whole(life):
+    """One to HTTP/1.0, which nothing but the end of the connection ends."""
+    def endless(peer, _):
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        peer.wait_for_end()
+    for drain_timeout, signals in (("300ms", 1), ("20s", 2)):
+        daemon = life.daemon([life.replica(handle=endless)], daemon=f'drain_timeout = "{drain_timeout}"')
+        with daemon.client() as client:
+            client.send(b"GET / HTTP/1.0\r\nHost: test.example\r\n\r\n")
+            client.response_head()
+            assert client.stream.exactly(5) == b"hello"
+            daemon.signal(signal.SIGTERM)
+            if signals == 2:
+                wait_until(lambda: "going down" in daemon.errors(), "the drain has begun")
+                daemon.signal(signal.SIGTERM)
+            try:
+                rest = client.stream.rest()
+            except ConnectionResetError:
+                continue
+            raise AssertionError(f"a clean end behind {rest!r}")
+
+
 def send_until_full(peer, daemon, client):
     """Sends chunks until the kernel takes no more of them for the client, so that the daemon keeps the last ones;
     says how many bytes that were."""
