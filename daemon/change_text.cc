@@ -75,14 +75,9 @@ Things routes_of(const ConfigView& view) {
 
 Things listeners_of(const ConfigView& view) {
   Things things;
-  for (const ListenerModel& listener : view.config.model().listeners) {
-    std::string facts;
-    for (const BindModel& bind : listener.bind)
-      facts += bind.text + ' ';
-    for (const Network& network : listener.trusted)
-      facts += network.print() + ' ';
-    things[listener.name] = facts;
-  }
+  const std::vector<ListenerModel>& listeners = view.config.model().listeners;
+  for (std::size_t i = 0; i < listeners.size(); ++i)
+    things[listeners[i].name] = dump(view.config, "listener[" + std::to_string(i) + ']');
   return things;
 }
 

@@ -47,6 +47,17 @@ TEST_CASE("change text: nothing, replicas, routes and pools") {
   CHECK(change(kBase, replaced(kBase, "8080", "8081")) == "listeners: 1 changed (web)");
 }
 
+TEST_CASE("change text: every key of a listener counts") {
+  for (const char* key : {"http2 = false\n", "proxy_protocol = true\ntrusted = [\"10.0.0.0/8\"]\n",
+                          "tls = { certificates = [{ cert = \"/c.pem\", key = \"/k.pem\" }] }\n"}) {
+    CHECK(change(kBase, replaced(kBase, "[[route]]", std::string(key) + "[[route]]")) ==
+          "listeners: 1 changed (web)");
+  }
+  const std::string two =
+      std::string(kBase) + "[[listener]]\nname = \"more\"\nbind = [\"127.0.0.1:81\"]\n";
+  CHECK(change(two, two + "http2 = false\n") == "listeners: 1 changed (more)");
+}
+
 TEST_CASE("change text: replicas of files count, long lists are cut") {
   Discovered lists;
   for (int i = 1; i <= 12; ++i) {
