@@ -352,9 +352,11 @@ std::size_t Http1Codec::read_chunk_end(std::string_view bytes, StreamEvents& eve
 }
 
 std::size_t Http1Codec::read_trailers(std::string_view bytes, StreamEvents& events) {
-  // Trailers live on what the head left of its limits.
+  // Trailers live on what the head left of its limits, which a reload may have lowered since.
+  const auto left = [](std::size_t of, std::size_t taken) { return of - std::min(of, taken); };
   const std::size_t fields_max = std::min(limits_->header_fields, LineEnds::kFieldsMax);
-  const SectionLimits room = {0, limits_->header_bytes - head_bytes_, fields_max - head_fields_};
+  const SectionLimits room = {0, left(limits_->header_bytes, head_bytes_),
+                              left(fields_max, head_fields_)};
   LineEnds ends;
   Refusal refusal;
   const auto outcome = scan_.scan(bytes, SectionScan::Section::kTrailers, room, ends, refusal);

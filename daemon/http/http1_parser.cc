@@ -142,7 +142,8 @@ SectionScan::Outcome SectionScan::run(std::string_view bytes, Section section,
       seen_ = static_cast<std::uint32_t>(at + 2);
       return Outcome::kComplete;
     }
-    if (lines == lines_max) break;
+    // A reload may have lowered the limit below what is there already.
+    if (lines >= lines_max) break;
     ends.at[lines] = static_cast<std::uint32_t>(at);
     from = line_start = at + 2;
     if (lines++ == 0 && is_head) {

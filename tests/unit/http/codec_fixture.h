@@ -102,6 +102,12 @@ class Reader {
     return *this;
   }
 
+  /// What a reload does to a codec in the midst of its work.
+  Reader& limit(const CodecLimits& limits) {
+    limits_ = limits;
+    return *this;
+  }
+
   [[nodiscard]] const std::string& said() const { return said_; }
   [[nodiscard]] const std::string& pending() const { return pending_; }
   [[nodiscard]] Http1Codec& codec() { return codec_; }

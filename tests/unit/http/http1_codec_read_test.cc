@@ -378,3 +378,31 @@ TEST_CASE("codec: a head of more fields than any limit allows is refused, not ov
   CHECK(said_about(head + "\r\n", limits).starts_with("request"));
   CHECK(said_about(head + "A:\r\n\r\n", limits) == "fault 431; ");
 }
+
+TEST_CASE("codec: limits that a reload lowers within a message hold, and nothing is overrun") {
+  CodecLimits lower;
+  lower.header_fields = 8;
+  const auto fields = [](std::size_t count) {
+    std::string lines;
+    for (std::size_t i = 0; i < count; ++i)
+      lines += "A:\r\n";
+    return lines;
+  };
+  Reader in_head(CodecRole::kServer);
+  in_head.feed("GET / HTTP/1.1\r\nHost: a\r\n" + fields(40)).limit(lower);
+  CHECK(in_head.feed(fields(4000) + "\r\n").said() == "fault 431; ");
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  Reader before_trailers(CodecRole::kServer);
+  before_trailers.feed("POST / HTTP/1.1\r\nHost: a\r\n" + chunked + fields(40) + "\r\n");
+  before_trailers.limit(lower);
+  CHECK(before_trailers.feed("0\r\n" + fields(4000) + "\r\n").said() ==
+        "request POST / unknown; fault 431; ");
+  lower.header_bytes = 1024;
+  Reader of_replica(CodecRole::kClient);
+  of_replica.ask().feed("HTTP/1.1 200 OK\r\n" + chunked + fields(90) + "\r\n").limit(lower);
+  CHECK(of_replica.feed("0\r\n\r\n").said() == "response 200 unknown; end; ");
+  of_replica.codec().next_message();
+  of_replica.limit({}).ask().feed("HTTP/1.1 200 OK\r\n" + chunked + fields(90) + "\r\n");
+  CHECK(of_replica.limit(lower).feed("0\r\n" + fields(4000) + "\r\n").fault() ==
+        Fault::kBadResponse);
+}
