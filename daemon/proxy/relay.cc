@@ -111,7 +111,8 @@ void Relay::route() {
 
 void Relay::prepare_request() {
   const ClientFacts& client = exchange_.client;
-  if (exchange_.request.scheme.empty())
+  // RFC 9110 section 7.4: nobody but a proxy that is believed says https of what came in the clear.
+  if (exchange_.request.scheme.empty() || !client.is_trusted)
     exchange_.request.scheme = client.is_secure ? "https" : "http";
   if (client.is_trusted) {
     exchange_.client_address =

@@ -60,6 +60,18 @@ def test_fields_of_the_clients_connection_do_not_reach_the_replica(life):
     assert a.requests[0].get("te") in (None, "trailers")
 
 
+def test_a_scheme_is_believed_of_trusted_clients_only(life):
+    a, _ = speaking(life)
+    for trusted, scheme in (("", "http"), ('trusted = ["127.0.0.0/8"]', "https")):
+        daemon = balancing(life, a, listener=trusted)
+        with H2Client(daemon.address) as client:
+            client.scheme = "https"
+            assert client.ask().status == 200
+        assert daemon.once("GET", "https://test.example/").status == 200
+        assert [request.pseudo[":scheme"] for request in a.requests[-2:]] == [scheme] * 2, (trusted, a.requests)
+        assert daemon.stop() == 0
+
+
 def test_the_replicas_own_name_is_sent_where_that_is_wished(life):
     a, _ = speaking(life)
     daemon = balancing(life, a, pool_keys=H2 + '\nforward_host = "replica"')
