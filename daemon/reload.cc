@@ -142,7 +142,6 @@ void Supervisor::hand_out(std::function<void()> adopted) {
                 adopted();
               });
   prober_.adopt(configurations_.snapshot());
-  configurations_.shelf().publish(metrics_);
 }
 
 // All workers write to `in_use` now, or to none: what was opened before, up to `newest`, has nobody

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/control/gauges.h"
 
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "daemon/control/standing.h"
 #include "daemon/version.h"
@@ -28,6 +30,21 @@ void add_replica(std::vector<Sample>& out, const std::string& pool, const Replic
 
 double seconds(WallSeconds at) { return static_cast<double>(at.time_since_epoch().count()); }
 
+/// Of what is served now; a file that several listeners name is one.
+void add_certificates(std::vector<Sample>& out, const Snapshot& snapshot) {
+  std::map<std::string_view, WallSeconds> ends;
+  for (const ListenerPlan& listener : snapshot.listeners) {
+    if (listener.tls.context == nullptr) continue;
+    for (const TlsCertificateFacts& facts : listener.tls.context->certificates())
+      ends.emplace(facts.file, facts.not_after);
+  }
+  for (const auto& [file, end] : ends) {
+    out.push_back({"limpet_tls_certificate_expiry_seconds",
+                   {{"certificate", std::string(file)}},
+                   seconds(end)});
+  }
+}
+
 }  // namespace
 
 std::vector<Sample> gauges(const Process& process) {
@@ -46,6 +63,7 @@ std::vector<Sample> gauges(const Process& process) {
   const auto snapshot = process.snapshot();
   if (snapshot == nullptr) return out;
   out.push_back({"limpet_config_revision", {}, static_cast<double>(snapshot->revision)});
+  add_certificates(out, *snapshot);
   for (const auto& pool : snapshot->pools) {
     for (const Replica& replica : pool->facts.replicas) {
       add_replica(out, pool->facts.name, replica,

@@ -70,7 +70,7 @@ Result<bool> TicketKeys::rotate(Instant now) {
   if (now < next_rotation_ || !file_.path.empty()) return false;
   Keys keys;
   if (::getrandom(keys.words[0].data(), kKeyBytes, 0) != kKeyBytes)
-    return Error{"the kernel gives no random bytes to make a ticket key of"};
+    return Error{"tickets: the kernel gives no random bytes to make a key of"};
   keys.count = 1;
   // The key before opens for one more period, unless this comes so late that its time is over.
   const bool is_late = period_ != kForever && now - next_rotation_ >= period_;

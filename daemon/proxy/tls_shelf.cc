@@ -33,7 +33,7 @@ std::shared_ptr<TicketKeys> TlsShelf::tickets_for(const ListenerModel& listener,
   auto made = wanted.file.empty() ? TicketKeys::rotating(wanted.rotate, now)
                                   : TicketKeys::from_file(wanted.file);
   if (made) return std::move(*made);
-  listener.tls->settings.mistake("tickets", "tickets: " + made.error().text);
+  listener.tls->settings.mistake("tickets", made.error().text);
   return nullptr;
 }
 
@@ -71,15 +71,6 @@ std::shared_ptr<const TlsClientContext> TlsShelf::client(const PoolModel& pool) 
   }
   next_clients_.insert_or_assign(pool.name, *context);
   return std::move(*context);
-}
-
-void TlsShelf::publish(MetricSet& metrics) const {
-  for (const auto& [name, server] : servers_) {
-    for (const TlsCertificateFacts& facts : server.tls.context->certificates()) {
-      metrics.gauge("limpet_tls_certificate_expiry_seconds", {{"certificate", facts.file}})
-          .set(facts.not_after.time_since_epoch().count());
-    }
-  }
 }
 
 void TlsShelf::commit_round() {

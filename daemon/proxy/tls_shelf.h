@@ -13,7 +13,6 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/config/model.h"
-#include "daemon/metrics/counter.h"
 #include "daemon/net/tls_client.h"
 #include "daemon/net/tls_failure.h"
 #include "daemon/net/tls_files.h"
@@ -42,8 +41,6 @@ class TlsShelf {
   [[nodiscard]] ServerTls server(const ListenerModel& listener, Instant now);
   [[nodiscard]] std::shared_ptr<const TlsClientContext> client(const PoolModel& pool);
   void commit_round();
-  /// Shows when the certificates in force expire.
-  void publish(MetricSet& metrics) const;
 
   /// Turns ticket keys over, and looks whether files have changed. Returns whether a round is due.
   /// What has become bad on disk is logged once and stays as it was.

@@ -183,6 +183,13 @@ def test_when_certificates_expire_is_a_metric_and_follows_a_swap(life):
                "the metric follows", 10)
 
 
+def test_a_certificate_that_is_no_longer_served_has_no_metric(life):
+    world = World(life, lambda ca: [ca.issue("a.example"), ca.issue("b.example")])
+    world.daemon.reload(shaped([world.replica], listener=tls.listener(world.pairs[1])))
+    said = [line for line in world.daemon.metrics().text.splitlines() if line.startswith(EXPIRY)]
+    assert len(said) == 1 and str(world.pairs[1].cert) in said[0], said
+
+
 def test_a_staple_from_a_file_is_sent_to_those_who_ask(life):
     ca = tls.Authority(f"{life.dir}/ca")
     pair, plain = ca.issue("test.example"), ca.issue("plain.example")
