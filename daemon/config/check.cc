@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kNameMax = 64;
 constexpr std::size_t kReplicaIdMax = 128;
+constexpr std::int64_t kShareMax = 65535;
 
 bool is_letter_or_digit(char c) {
   return text::is_digit(c) || (text::lower(c) >= 'a' && text::lower(c) <= 'z');
@@ -162,6 +163,7 @@ void check_revisions(const PoolModel& pool, Mistakes& mistakes) {
                             did_you_mean(name, {known.begin(), known.end()}));
   }
   if (largest == 0) mistakes.add(where, "revisions: at least one share is above 0");
+  if (largest > kShareMax) mistakes.add(where, "revisions: expected shares from 0 to 65535");
 }
 
 void check_discovery(const PoolModel& pool, Mistakes& mistakes) {
@@ -185,8 +187,10 @@ void check_discovery(const PoolModel& pool, Mistakes& mistakes) {
                    "discovery: type \"file\" needs path = \"/path/of/the/file\"");
       return;
   }
-  if (pool.replicas.empty()) {
-    mistakes.add(pool.settings.position("replicas"), "replicas: the pool has no replicas");
+  const Position list = pool.settings.position("replicas");
+  const bool is_written_empty = pool.settings.position("replicas", 0) == list;
+  if (pool.replicas.empty() && is_written_empty) {
+    mistakes.add(list, "replicas: the pool has no replicas");
   }
 }
 

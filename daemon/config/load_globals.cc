@@ -10,6 +10,10 @@ namespace {
 constexpr std::int64_t kNumberMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kWorkersMax = 1024;
 constexpr std::uint64_t kKib = 1024;
+// What the codecs of both versions can keep.
+constexpr std::uint64_t kRequestLineBytesMax = 64 * kKib;
+constexpr std::uint64_t kHeaderBytesMax = 512 * kKib;
+constexpr std::int64_t kHeaderFieldsMax = 1024;
 
 void load_daemon(const ConfigReader& in, DaemonModel& out) {
   if (const auto workers = in.number_or_auto("workers", 1, kWorkersMax,
@@ -18,7 +22,7 @@ void load_daemon(const ConfigReader& in, DaemonModel& out) {
   }
   out.pin = in.flag("pin", out.pin, "keep each worker on its core");
   out.user = in.text("user", out.user, "dropped to when started as root");
-  out.state_dir = in.text("state_dir", out.state_dir, "affinity keys, health and runtime state");
+  out.state_dir = in.text("state_dir", out.state_dir, "where affinity keys are kept");
   out.drain_timeout = in.duration("drain_timeout", out.drain_timeout, Off::kAllowed,
                                   "how long running exchanges may finish at the end");
   out.log_level = in.choice<LogLevel>("log_level", out.log_level,
@@ -98,7 +102,13 @@ void load_limits(const ConfigReader& in, LimitsModel& out) {
       count("connections_per_client", out.connections_per_client, 0, kNumberMax);
   out.request_line_bytes = in.bytes("request_line_bytes", out.request_line_bytes, kKib / 4);
   out.header_bytes = in.bytes("header_bytes", out.header_bytes, kKib);
-  out.header_fields = count("header_fields", out.header_fields, 8, 65535);
+  if (out.request_line_bytes > kRequestLineBytesMax) {
+    in.mistake("request_line_bytes", "request_line_bytes: expected 64KiB or less");
+  }
+  if (out.header_bytes > kHeaderBytesMax) {
+    in.mistake("header_bytes", "header_bytes: expected 512KiB or less");
+  }
+  out.header_fields = count("header_fields", out.header_fields, 8, kHeaderFieldsMax);
   out.http2_streams = count("http2_streams", out.http2_streams, 1, kNumberMax >> 32U);
   out.buffer_bytes = in.bytes("buffer_bytes", out.buffer_bytes, 4 * kKib);
   out.request_body_bytes = in.bytes("request_body_bytes", out.request_body_bytes, 0,

@@ -177,6 +177,9 @@ TEST_CASE("a pool has replicas or finds them") {
         "l.toml:7:1: error: pool \"b\" has no replicas; expected replicas = [\"IP:PORT\"], "
         "[[pool.b.replica]] or discovery\n[pool.b]\n^\n");
   CHECK(!with("[pool.b]\nreplicas = []\n").empty());
+  CHECK(with("[pool.b]\nreplicas = [\"10.0.0.1:80\", 7]\n") ==
+        "l.toml:8:28: error: replicas: expected a text, found the number 7\n"
+        "replicas = [\"10.0.0.1:80\", 7]\n                           ^\n");
   CHECK(with("[pool.b]\ndiscovery = { type = \"file\", path = \"/x\" }\n").empty());
   CHECK(with("[pool.b]\ndiscovery = { type = \"dns\", name = \"x:80\" }\n").empty());
   CHECK(with("[pool.b]\ndiscovery = { type = \"file\" }\n") ==
@@ -218,8 +221,27 @@ TEST_CASE("revisions name what replicas have") {
         "\"v10\"?\nrevisions = { v11 = 1 }\n            ^\n");
   CHECK(with("[pool.b]\nrevisions = { v10 = 1 }\n" + replica).empty());
   CHECK(!with("[pool.b]\nrevisions = { v10 = 0 }\n" + replica).empty());
+  CHECK(with("[pool.b]\nrevisions = { v10 = 65535 }\n" + replica).empty());
+  CHECK(with("[pool.b]\nrevisions = { v10 = 4294967296 }\n" + replica) ==
+        "l.toml:8:13: error: revisions: expected shares from 0 to 65535\n"
+        "revisions = { v10 = 4294967296 }\n            ^\n");
   CHECK(with("[pool.b]\nrevisions = { v9 = 1 }\ndiscovery = { type = \"file\", path = \"/x\" }\n")
             .empty());
+}
+
+TEST_CASE("limits of a head are no larger than codecs can keep") {
+  CHECK(with("[limits]\nrequest_line_bytes = \"64KiB\"\nheader_bytes = \"512KiB\"\n"
+             "header_fields = 1024\n")
+            .empty());
+  CHECK(with("[limits]\nrequest_line_bytes = 65537\nheader_bytes = \"4GiB\"\n"
+             "header_fields = 1025\n") ==
+        "l.toml:8:22: error: request_line_bytes: expected 64KiB or less\n"
+        "request_line_bytes = 65537\n                     ^\n"
+        "l.toml:9:16: error: header_bytes: expected 512KiB or less\n"
+        "header_bytes = \"4GiB\"\n               ^\n"
+        "l.toml:10:17: error: header_fields: expected a whole number from 8 to 1024, found the "
+        "number 1025\n"
+        "header_fields = 1025\n                ^\n");
 }
 
 TEST_CASE("chains, names and pairs of pools and modules are looked at") {
