@@ -137,6 +137,23 @@ void add_views(CLI::App& app, Command& command) {
   show->require_subcommand(1);
 }
 
+// What is wrong, in the words of the manual. A word that is left over says more than the verb that
+// is missed without it.
+std::string wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> verbs = app.get_subcommands();
+  if (app.remaining().empty()) {
+    const bool has_verb = !verbs.empty();
+    return has_verb ? error.what() : "expected a verb, such as status";
+  }
+  const std::string word = app.remaining().front();
+  const bool is_option = word.starts_with('-');
+  const bool is_verb = verbs.empty() || verbs.front()->get_name() == "show";
+  return (is_option ? "unknown option "
+          : is_verb ? "unknown verb "
+                    : "unexpected argument ") +
+         ('"' + word + '"');
+}
+
 }  // namespace
 
 ParsedCommand parse_command(int argc, const char* const* argv) {
@@ -159,15 +176,13 @@ ParsedCommand parse_command(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool is_wrong = error.get_exit_code() != 0;
-    // A word that is no verb is left over, and the missing verb is what is complained of: the word
-    // says more.
-    if (is_wrong && !app.remaining().empty()) {
-      std::cerr << "limpetctl: unknown verb \"" << app.remaining().front()
-                << "\"\nRun with --help for the verbs.\n";
+    if (is_wrong) {
+      std::cerr << "limpetctl: " << wrong_usage(app, error)
+                << "\nRun with --help to see what there is.\n";
       return {std::nullopt, 2};
     }
     static_cast<void>(app.exit(error, std::cout, std::cerr));
-    return {std::nullopt, is_wrong ? 2 : 0};
+    return {std::nullopt, 0};
   }
   return {command, 0};
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
+#include <iostream>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -17,6 +20,14 @@ namespace {
 ParsedCommand parse(std::vector<const char*> words) {
   words.insert(words.begin(), "limpetctl");
   return parse_command(static_cast<int>(words.size()), words.data());
+}
+
+std::string complaint_about(std::vector<const char*> words) {
+  std::ostringstream said;
+  std::streambuf* const before = std::cerr.rdbuf(said.rdbuf());
+  CHECK(parse(std::move(words)).exit_status == 2);
+  std::cerr.rdbuf(before);
+  return said.str().substr(0, said.str().find('\n'));
 }
 
 }  // namespace
@@ -47,6 +58,15 @@ TEST_CASE("limpetctl: wrong usage is 2") {
   CHECK(parse({"explain"}).exit_status == 2);
   CHECK(parse({"explain", "--session", "x", "--cookie", "y"}).exit_status == 2);
   CHECK(parse({"replica", "drain", "a", "--wait", "soon"}).exit_status == 2);
+}
+
+TEST_CASE("limpetctl: wrong usage is told in the words of the manual") {
+  CHECK(complaint_about({}) == "limpetctl: expected a verb, such as status");
+  CHECK(complaint_about({"statsu"}) == "limpetctl: unknown verb \"statsu\"");
+  CHECK(complaint_about({"show", "confg"}) == "limpetctl: unknown verb \"confg\"");
+  CHECK(complaint_about({"reload", "now"}) == "limpetctl: unexpected argument \"now\"");
+  CHECK(complaint_about({"explain", "--foo", "x"}) == "limpetctl: unknown option \"--foo\"");
+  CHECK(complaint_about({"replica", "drain"}) == "limpetctl: ID is required");
 }
 
 TEST_CASE("limpetctl: what is to be explained is taken apart") {
