@@ -75,9 +75,16 @@ Things routes_of(const ConfigView& view) {
 
 Things listeners_of(const ConfigView& view) {
   Things things;
-  const std::vector<ListenerModel>& listeners = view.config.model().listeners;
-  for (std::size_t i = 0; i < listeners.size(); ++i)
-    things[listeners[i].name] = dump(view.config, "listener[" + std::to_string(i) + ']');
+  for (const ListenerModel& listener : view.config.model().listeners) {
+    // Without its name, whose default is its place.
+    const std::string whole = dump(view.config, listener.settings.path());
+    std::string& facts = things[listener.name];
+    std::string_view rest = whole;
+    while (!rest.empty()) {
+      const std::string_view line = text::cut(rest, '\n');
+      if (!line.starts_with("name = ")) facts.append(line).push_back('\n');
+    }
+  }
   return things;
 }
 

@@ -45,6 +45,17 @@ TEST_CASE("change text: nothing, replicas, routes and pools") {
   CHECK(text.find("routes: 1 added (*/api)") != std::string::npos);
   CHECK(text.find("pools: 1 added (api)") != std::string::npos);
   CHECK(change(kBase, replaced(kBase, "8080", "8081")) == "listeners: 1 changed (web)");
+  const auto with_listener_key = [](const std::string& key) {
+    return replaced(kBase, "[[listener]]\n", "[[listener]]\n" + key + "\n");
+  };
+  const std::string tls = "tls = { certificates = [ { cert = \"a\", key = \"a\" } ] }";
+  for (const std::string& key : {std::string("http2 = false"), tls}) {
+    CHECK(change(kBase, with_listener_key(key)) == "listeners: 1 changed (web)");
+  }
+  CHECK(change(with_listener_key(tls), with_listener_key(replaced(tls, "\"a\"", "\"b\""))) ==
+        "listeners: 1 changed (web)");
+  const std::string second = "[[listener]]\nname = \"more\"\nbind = [\"127.0.0.1:81\"]\n";
+  CHECK(change(kBase, second + kBase) == "listeners: 1 added (more)");
 }
 
 TEST_CASE("change text: every key of a listener counts") {
