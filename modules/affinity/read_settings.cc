@@ -173,7 +173,9 @@ std::shared_ptr<const KeyRing> read_keys(const PlanContext& context) {
   Result<std::shared_ptr<const KeyRing>> ring =
       path.empty() ? KeyRing::read_or_make(context.state_dir) : KeyRing::read(path);
   if (!ring) {
-    reader.mistake("file", "file: " + ring.error().text);
+    const std::string key = path.empty() ? "state_dir" : "file";
+    const ConfigReader table = path.empty() ? context.root.table("daemon") : reader;
+    table.mistake(key, key + ": " + ring.error().text);
     return nullptr;
   }
   if (!(*ring)->warning().empty()) log::warning((*ring)->warning());
