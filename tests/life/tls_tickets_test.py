@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import ssl
+import time
 
 from harness import tls
 from harness.deadline import seconds, wait_until
@@ -119,6 +120,43 @@ def test_the_first_key_of_the_file_seals(life):
     found = re.search(r"TLS session ticket:\s+0000 - ((?:[0-9a-f]{2}[ -]){16})", said)
     assert found, said
     assert bytes.fromhex(re.sub("[ -]", "", found.group(1))) == first[:16], "another key's name stands in the ticket"
+
+
+def key_name(daemon):
+    """The name of the key that seals tickets now, as it stands in them."""
+    said = s_client(daemon, "-tls1_2", stdin=b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    found = re.search(r"TLS session ticket:\s+0000 - ((?:[0-9a-f]{2}[ -]){16})", said)
+    assert found, said
+    return found.group(1)
+
+
+def test_a_session_is_resumed_across_a_rotation_of_the_keys_by_every_worker(life):
+    world = World(life)
+    daemon = world.daemon('tickets = { rotate = "1m" }', workers=4)
+    contexts = {version: world.context(version) for version in ("1.2", "1.3")}
+
+    def sessions():
+        return {version: session(daemon, context) for version, context in contexts.items()}
+    kept, first, taken = sessions(), key_name(daemon), time.monotonic()
+    assert all(key_name(daemon) == first for _ in range(4)), "one key for all workers"
+
+    def has_turned():  # a ticket is good for a period, so those kept are of its last seconds
+        nonlocal kept, taken
+        if time.monotonic() - taken < 3:
+            return False
+        fresh, taken = sessions(), time.monotonic()
+        if key_name(daemon) != first:
+            return True
+        kept = fresh
+        return False
+    wait_until(has_turned, "a new key seals", 75)
+    second = key_name(daemon)
+    assert all(key_name(daemon) == second for _ in range(8)), "a worker has not heard of the new key"
+    for version, context in contexts.items():
+        assert all(resumes(daemon, context, kept[version]) for _ in range(12)), "a worker has forgotten the key before"
+        renewed = session(daemon, context)
+        assert all(resumes(daemon, context, renewed) for _ in range(12)), version
+    assert daemon.metrics().sum(HANDSHAKES, result="failed") == 0
 
 
 def test_a_key_that_moves_back_in_the_file_still_opens_and_one_that_left_does_not(life):
