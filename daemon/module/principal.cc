@@ -6,6 +6,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/text.h"
 #include "daemon/http/char_class.h"
+#include "daemon/module/client_certificate.h"
 
 namespace limpet {
 
@@ -14,6 +15,7 @@ namespace {
 // Keys of different kinds must not meet.
 constexpr std::uint64_t kJwtSeed = 0x6a77742d73756200;
 constexpr std::uint64_t kHeaderSeed = 0x6865616465720000;
+constexpr std::uint64_t kCertificateSeed = 0x6365727400000000;
 constexpr std::uint64_t kCredentialSeed = 0x63726564656e7469;
 
 std::uint64_t key_of(std::string_view value, std::uint64_t seed) noexcept {
@@ -75,7 +77,12 @@ std::uint64_t header_principal(std::string_view value) noexcept {
   return value.empty() ? 0 : key_of(value, kHeaderSeed);
 }
 
-std::uint64_t principal_of(const HeaderList& fields, const PrincipalRule& rule) {
+std::uint64_t certificate_principal(std::string_view subject) noexcept {
+  return subject.empty() ? 0 : key_of(subject, kCertificateSeed);
+}
+
+std::uint64_t principal_of(const HeaderList& fields, std::string_view certificate,
+                           const PrincipalRule& rule) {
   switch (rule.kind) {
     case PrincipalRule::Kind::kOff:
       return 0;
@@ -85,6 +92,8 @@ std::uint64_t principal_of(const HeaderList& fields, const PrincipalRule& rule) 
       const Field* field = fields.find(rule.header);
       return field == nullptr ? 0 : header_principal(field->value());
     }
+    case PrincipalRule::Kind::kCertificate:
+      return certificate_principal(certificate);
   }
   return 0;
 }
@@ -97,6 +106,7 @@ std::uint64_t credential_of(const HeaderList& fields) noexcept {
 std::optional<PrincipalSetting> parse_principal(std::string_view text, std::string_view jwt_word) {
   static constexpr std::string_view kHeader = "header:";
   if (text == jwt_word) return PrincipalSetting{PrincipalRule::Kind::kJwtSubject, {}};
+  if (text == kCertificateWord) return PrincipalSetting{PrincipalRule::Kind::kCertificate, {}};
   if (!text.starts_with(kHeader) || !chars::is_token(text.substr(kHeader.size())))
     return std::nullopt;
   return PrincipalSetting{PrincipalRule::Kind::kHeader,

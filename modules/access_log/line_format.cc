@@ -33,9 +33,9 @@ Duration connect_time(const Exchange& exchange) noexcept {
 std::size_t outside_bytes(const Exchange& exchange) noexcept {
   const RequestHead& request = exchange.request;
   std::size_t bytes = exchange.request_id.size() + client_of(exchange).size() +
-                      exchange.client.listener.size() + request.method_text.size() +
-                      request.authority.size() + request.path.size() + request.query.size() +
-                      exchange.affinity.source.size();
+                      exchange.client.listener.size() + exchange.client.tls_subject.size() +
+                      request.method_text.size() + request.authority.size() + request.path.size() +
+                      request.query.size() + exchange.affinity.source.size();
   if (exchange.pool != nullptr) bytes += exchange.pool->name.size();
   if (exchange.replica != nullptr) bytes += exchange.replica->id.size();
   for (std::size_t i = 0; i < exchange.attempts_count; ++i) {
@@ -82,6 +82,10 @@ std::string_view LineFormat::json(const Exchange& exchange, WallTime now) {
   line_.put_outside(client_of(exchange));
   line_.put("\",\"listener\":\"");
   line_.put_outside(exchange.client.listener);
+  if (!exchange.client.tls_subject.empty()) {
+    line_.put("\",\"client_certificate\":\"");
+    line_.put_outside(exchange.client.tls_subject);
+  }
   line_.put("\",\"protocol\":\"");
   line_.put(protocol_of(request.version));
   line_.put("\",\"method\":\"");

@@ -151,7 +151,9 @@ class Explainer {
     answer_.replica = replica.id;
     note("the hash of the value puts " + replica.id + " first");
     if (kind == Source::Kind::kPrincipal) {
-      note("the claim is not verified here: it decides about the place and nothing else");
+      note(source->principal.kind == PrincipalRule::Kind::kCertificate
+               ? "the listener has verified the certificate whose subject it is"
+               : "the claim is not verified here: it decides about the place and nothing else");
       note("while that replica has more than its part of the load, the next one takes the request");
     }
     note(state_of(replica, now_));
@@ -181,6 +183,8 @@ class Explainer {
     const std::string_view value = question_.value;
     if (source.kind == Source::Kind::kPrincipal) {
       if (source.principal.kind == PrincipalRule::Kind::kHeader) return header_principal(value);
+      if (source.principal.kind == PrincipalRule::Kind::kCertificate)
+        return certificate_principal(value);
       const std::string_view token = bearer_token(value);
       return jwt_principal(token.empty() ? value : token);
     }

@@ -9,24 +9,35 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
+#include "daemon/module/client_certificate.h"
 #include "modules/affinity/replica_table.h"
 
 namespace limpet::affinity {
 
 namespace {
 
-PrincipalSetting read_principal(const ConfigReader& reader) {
-  const std::string said =
-      reader.text("principal", "jwt", "jwt or header:NAME: whom the source principal places by");
-  if (auto rule = parse_principal(said, "jwt")) return *std::move(rule);
-  reader.mistake("principal", "principal: \"" + text::escaped(said) +
-                                  "\" names nobody; expected jwt or header:NAME");
-  return {PrincipalRule::Kind::kJwtSubject, {}};
+// Reads whom `key` names; the mistake where that is nobody who could be known.
+PrincipalSetting read_principal(const ConfigReader& reader, std::string_view key,
+                                const std::string& said, std::string_view jwt_word,
+                                const ConfigReader& root) {
+  auto rule = parse_principal(said, jwt_word);
+  if (!rule) {
+    reader.mistake(key, std::string(key) + ": \"" + text::escaped(said) +
+                            "\" names nobody; expected " + std::string(jwt_word) +
+                            ", header:NAME or client-certificate");
+    return {};
+  }
+  if (rule->kind == PrincipalRule::Kind::kCertificate)
+    expect_client_certificates(reader, key, root);
+  return *std::move(rule);
 }
 
-std::vector<Source> read_sources(const ConfigReader& reader) {
+std::vector<Source> read_sources(const ConfigReader& reader, const ConfigReader& root) {
   std::vector<Source> sources;
-  const PrincipalSetting principal = read_principal(reader);
+  const std::string said =
+      reader.text("principal", "jwt",
+                  "jwt, header:NAME or client-certificate: whom the source principal places by");
+  const PrincipalSetting principal = read_principal(reader, "principal", said, "jwt", root);
   const std::vector<std::string> texts = reader.texts(
       "from", {"cookie"},
       "in order: cookie, header:NAME, query:NAME, mcp, principal, client-ip; [] for none");
@@ -189,7 +200,7 @@ AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& co
   if (context.pool == nullptr) return settings;  // without a pool there is nothing to be tied to
   settings.pool_name = context.pool->name;
   const ConfigReader pool = context.root.table("pool").table(settings.pool_name);
-  settings.sources = read_sources(reader);
+  settings.sources = read_sources(reader, context.root);
   if (settings.sources.empty() && context.wants_affinity) settings.sources = usual_sources(pool);
   settings.is_arr_compatible = reader.flag(
       "arr_compat", false, "a second cookie NAMESameSite; Arr-Disable-Session-Affinity is obeyed");

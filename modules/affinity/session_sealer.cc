@@ -18,7 +18,8 @@ constexpr std::string_view kMark{"\0p", 2};
 std::string_view bound_text(const Exchange& exchange, const PrincipalRule& binding,
                             std::string_view original_id) {
   if (binding.kind == PrincipalRule::Kind::kOff) return original_id;
-  std::uint64_t principal = principal_of(exchange.request.fields, binding);
+  std::uint64_t principal =
+      principal_of(exchange.request.fields, exchange.client.tls_subject, binding);
   char octets[sizeof principal];
   for (char& octet : octets) {
     octet = static_cast<char>(principal & 0xffU);

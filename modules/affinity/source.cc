@@ -92,7 +92,8 @@ std::string_view value_of(const Source& source, const Exchange& exchange) {
 
 std::optional<std::uint64_t> key_in(const Source& source, const Exchange& exchange) {
   if (source.kind == Source::Kind::kPrincipal) {
-    const std::uint64_t key = principal_of(exchange.request.fields, source.principal.rule());
+    const std::uint64_t key =
+        principal_of(exchange.request.fields, exchange.client.tls_subject, source.principal.rule());
     return key == 0 ? std::nullopt : std::optional(key);
   }
   const std::string_view value = value_of(source, exchange);

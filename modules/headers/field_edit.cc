@@ -11,16 +11,6 @@
 namespace limpet {
 namespace {
 
-// "" for a good name, else what is wrong with it.
-std::string fault_of(std::string_view name) {
-  if (!chars::is_token(name)) {
-    return "\"" + text::escaped(name) + "\" is not a field name: expected letters, digits and -";
-  }
-  const std::string_view refusal = refusal_of_field(text::to_lower(name));
-  if (refusal.empty()) return {};
-  return "\"" + std::string(name) + "\" cannot be changed: " + std::string(refusal);
-}
-
 bool is_field_value(std::string_view value) {
   // RFC 9110 section 5.5: no controls but the tab, no space at either end.
   const bool has_control =
@@ -30,12 +20,21 @@ bool is_field_value(std::string_view value) {
 
 }  // namespace
 
+std::string fault_of_field_name(std::string_view name) {
+  if (!chars::is_token(name)) {
+    return "\"" + text::escaped(name) + "\" is not a field name: expected letters, digits and -";
+  }
+  const std::string_view refusal = refusal_of_field(text::to_lower(name));
+  if (refusal.empty()) return {};
+  return "\"" + std::string(name) + "\" cannot be changed: " + std::string(refusal);
+}
+
 FieldEdit FieldEdit::read(const ConfigReader& reader) {
   FieldEdit edit;
   const auto removed = reader.texts("remove", {}, "names of fields to take out");
   for (std::size_t i = 0; i < removed.size(); ++i) {
     const std::string name = text::to_lower(removed[i]);
-    if (const std::string fault = fault_of(removed[i]); !fault.empty()) {
+    if (const std::string fault = fault_of_field_name(removed[i]); !fault.empty()) {
       reader.mistake("remove", i, fault);
     } else {
       edit.removed_.push_back({name, known_name(name)});
@@ -43,7 +42,7 @@ FieldEdit FieldEdit::read(const ConfigReader& reader) {
   }
   const auto read_lines = [&](std::string_view key, std::string_view help, auto take) {
     for (auto& [name, value] : reader.texts_by_name(key, help)) {
-      const std::string fault = fault_of(name);
+      const std::string fault = fault_of_field_name(name);
       if (!fault.empty()) {
         reader.mistake(key, fault);
       } else if (!is_field_value(value)) {

@@ -12,6 +12,9 @@
 
 namespace limpet {
 
+/// What is wrong with a name as that of a field to change; "" where nothing is.
+[[nodiscard]] std::string fault_of_field_name(std::string_view name);
+
 /// One edit.
 /// Lifetime: outlives every head that it was applied to: the heads borrow its texts.
 class FieldEdit {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "modules/headers/certificate_field.h"
 #include "modules/headers/field_edit.h"
 
 namespace limpet {
@@ -11,6 +12,7 @@ namespace {
 
 struct HeaderSettings {
   FieldEdit request;
+  CertificateField certificate;
   FieldEdit response;
 };
 
@@ -20,6 +22,7 @@ class Headers final : public Module {
 
   Verdict on_request(Exchange& exchange) override {
     settings_.request.apply(exchange.request.fields);
+    if (!settings_.certificate.is_empty()) settings_.certificate.apply(exchange);
     return Verdict::kNext;
   }
   Verdict on_response(Exchange& exchange) override {
@@ -36,7 +39,9 @@ class HeadersPlan final : public ModulePlan {
   explicit HeadersPlan(HeaderSettings settings) : settings_(std::move(settings)) {}
 
   bool wants(Phase phase) const noexcept override {
-    return (phase == Phase::kRequest && !settings_.request.is_empty()) ||
+    const bool changes_requests =
+        !settings_.request.is_empty() || !settings_.certificate.is_empty();
+    return (phase == Phase::kRequest && changes_requests) ||
            (phase == Phase::kResponse && !settings_.response.is_empty());
   }
   std::unique_ptr<Module> start(const ModuleServices&) const override {
@@ -47,8 +52,9 @@ class HeadersPlan final : public ModulePlan {
   HeaderSettings settings_;
 };
 
-std::unique_ptr<const ModulePlan> read(ConfigReader reader, const PlanContext&) {
-  HeaderSettings settings{FieldEdit::read(reader.table("request")),
+std::unique_ptr<const ModulePlan> read(ConfigReader reader, const PlanContext& context) {
+  const ConfigReader request = reader.table("request");
+  HeaderSettings settings{FieldEdit::read(request), CertificateField::read(request, context.root),
                           FieldEdit::read(reader.table("response"))};
   return std::make_unique<HeadersPlan>(std::move(settings));
 }

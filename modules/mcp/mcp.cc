@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/module/client_certificate.h"
 #include "modules/mcp/mcp_module.h"
 
 namespace limpet {
@@ -33,6 +34,8 @@ class McpPlan final : public ModulePlan {
 
 std::unique_ptr<const ModulePlan> read_plan(ConfigReader reader, const PlanContext& context) {
   McpSettings settings = read_settings(reader);
+  if (settings.bind_to == PrincipalRule::Kind::kCertificate)
+    expect_client_certificates(reader, "bind_to", context.root);
   // Without a pool there are no sessions.
   std::shared_ptr<PoolState> state;
   if (context.pool != nullptr)

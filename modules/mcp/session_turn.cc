@@ -78,7 +78,8 @@ const RpcMessage& SessionTurn::message() {
 
 Presented SessionTurn::presented() const {
   const HeaderList& fields = exchange_.request.fields;
-  return {principal_of(fields, desk_.settings.binding()), credential_of(fields)};
+  return {principal_of(fields, exchange_.client.tls_subject, desk_.settings.binding()),
+          credential_of(fields)};
 }
 
 // Where the session lives

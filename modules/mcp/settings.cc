@@ -14,7 +14,8 @@ constexpr std::int64_t kCountMax = 100'000'000;
 
 void read_binding(const ConfigReader& reader, McpSettings& settings) {
   const std::string said =
-      reader.text("bind_to", "off", "off, jwt-subject or header:NAME: whose session id it is");
+      reader.text("bind_to", "off",
+                  "off, jwt-subject, header:NAME or client-certificate: whose session id it is");
   if (said == "off") return;
   if (auto rule = parse_principal(said, "jwt-subject")) {
     settings.bind_to = rule->kind;
@@ -22,7 +23,8 @@ void read_binding(const ConfigReader& reader, McpSettings& settings) {
     return;
   }
   reader.mistake("bind_to", "bind_to: \"" + text::escaped(said) +
-                                "\" names nobody; expected off, jwt-subject or header:NAME");
+                                "\" names nobody; expected off, jwt-subject, header:NAME or "
+                                "client-certificate");
 }
 
 void read_store(const ConfigReader& reader, McpSettings& settings) {

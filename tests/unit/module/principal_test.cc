@@ -42,16 +42,27 @@ TEST_CASE("the token comes from the bearer scheme, the header by its name") {
   const std::string authorization = "bearer  " + jwt(R"({"sub":"u"})");
   fields.add(FieldName::kAuthorization, authorization);
   fields.add_copy("x-user", " ada ");
-  CHECK(principal_of(fields, {PrincipalRule::Kind::kJwtSubject}) ==
+  CHECK(principal_of(fields, {}, {PrincipalRule::Kind::kJwtSubject}) ==
         jwt_principal(jwt(R"({"sub":"u"})")));
-  CHECK(principal_of(fields, {PrincipalRule::Kind::kHeader, "x-user"}) != 0);
-  CHECK(principal_of(fields, {PrincipalRule::Kind::kHeader, "x-none"}) == 0);
-  CHECK(principal_of(fields, {}) == 0);
+  CHECK(principal_of(fields, {}, {PrincipalRule::Kind::kHeader, "x-user"}) != 0);
+  CHECK(principal_of(fields, {}, {PrincipalRule::Kind::kHeader, "x-none"}) == 0);
+  CHECK(principal_of(fields, {}, {}) == 0);
+  CHECK(principal_of(fields, "CN=ada", {PrincipalRule::Kind::kCertificate}) ==
+        certificate_principal("CN=ada"));
+  CHECK(principal_of(fields, {}, {PrincipalRule::Kind::kCertificate}) == 0);
   CHECK(bearer_token("Basic abc").empty());
   CHECK(credential_of(fields) != 0);
 }
 
-TEST_CASE("a rule is a header's name or the word for the token's subject") {
+TEST_CASE("a certificate's subject is nobody else's key") {
+  CHECK(certificate_principal("CN=ada") != 0);
+  CHECK(certificate_principal("CN=ada") != certificate_principal("CN=bob"));
+  CHECK(certificate_principal("CN=ada") != header_principal("CN=ada"));
+  CHECK(certificate_principal("") == 0);
+}
+
+TEST_CASE("a rule is a header's name or the word for the token's or the certificate's subject") {
+  CHECK(parse_principal("client-certificate", "jwt")->kind == PrincipalRule::Kind::kCertificate);
   CHECK(parse_principal("jwt", "jwt")->kind == PrincipalRule::Kind::kJwtSubject);
   CHECK(parse_principal("header:X-User", "jwt")->header == "x-user");
   CHECK_FALSE(parse_principal("header:", "jwt").has_value());

@@ -68,6 +68,17 @@ TEST_CASE("a line of JSON has every field") {
       "\"total_ms\":1020.001,\"ending\":\"complete\"}\n");
 }
 
+TEST_CASE("whose certificate the client has is in its line, escaped") {
+  Story story;
+  story.client.tls_subject = "CN=a\\,b,O=\"x\"";
+  LineFormat format(Query::kHidden);
+  const std::string line(format.json(**story.exchange, kNow));
+  CHECK_MESSAGE(
+      line.find("\"listener\":\"secure\",\"client_certificate\":\"CN=a\\\\,b,O=\\\"x\\\"\","
+                "\"protocol\"") != std::string::npos,
+      line);
+}
+
 TEST_CASE("an exchange of which little is known is a whole line as well") {
   ClientFacts client;
   TestExchange exchange(client, nullptr);

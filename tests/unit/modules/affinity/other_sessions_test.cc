@@ -217,5 +217,22 @@ TEST_CASE("where ids are learnt they stay as they are, and a connection asks onc
   CHECK((*legacy)->request.target == "/message?sessionId=orig");
 }
 
+TEST_CASE("a session that is bound to a certificate is unknown without it") {
+  McpRig rig("bind_to = \"client-certificate\"");
+  rig.client.tls_subject = "CN=ada";
+  const std::string id = rig.open("orig");
+  const auto asked_as = [&](std::string_view subject) {
+    rig.client.tls_subject = subject;
+    const auto exchange = rig.post("/mcp", id);
+    const Choice choice = rig.select(*exchange);
+    return is_refused(choice, *exchange) ? std::string("refused")
+                                         : std::string((*exchange)->replica->id);
+  };
+  CHECK(asked_as("CN=ada") == "b");
+  CHECK(asked_as("CN=bob") == "refused");
+  CHECK(asked_as("") == "refused");
+  CHECK(asked_as("CN=ada") == "b");
+}
+
 }  // namespace
 }  // namespace limpet::affinity

@@ -54,6 +54,22 @@ TEST_CASE("a header can name the principal") {
   CHECK(home_of(rig, "authorization", bearer("ada")).empty());
 }
 
+TEST_CASE("a client's certificate can name the principal, and no header can") {
+  AffinityRig rig("from = [\"principal\"]\nprincipal = \"client-certificate\"");
+  CHECK(home_of(rig, "x-user", "CN=ada").empty());
+  rig.client.tls_subject = "CN=ada";
+  const std::string home = home_of(rig, "x-user", "bob");
+  CHECK_FALSE(home.empty());
+  CHECK(home_of(rig, "authorization", bearer("bob")) == home);
+  int elsewhere = 0;
+  for (int i = 0; i < 30; ++i) {
+    const std::string subject = "CN=u" + std::to_string(i);
+    rig.client.tls_subject = subject;
+    elsewhere += home_of(rig, "x-user", "bob") == home ? 0 : 1;
+  }
+  CHECK(elsewhere > 5);
+}
+
 TEST_CASE("one busy principal does not bury its replica: the next one takes what is too much") {
   AffinityRig rig("from = [\"principal\"]");
   const std::string home = home_of(rig, "authorization", bearer("busy"));

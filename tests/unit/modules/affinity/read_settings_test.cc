@@ -80,8 +80,30 @@ TEST_CASE("a principal is a JWT's subject or a header's value") {
   CHECK(mistakes("from = [\"principal\"]") == "");
   CHECK(mistakes("from = [\"principal\"]\nprincipal = \"header:X-User\"") == "");
   const std::string text = mistakes("from = [\"principal\"]\nprincipal = \"cookie\"");
-  CHECK(says(text, "principal: \"cookie\" names nobody; expected jwt or header:NAME"));
+  CHECK(says(
+      text, "principal: \"cookie\" names nobody; expected jwt, header:NAME or client-certificate"));
   CHECK(says(text, "test.toml:3:13"));
+}
+
+constexpr std::string_view kAsksClients = R"(
+[[listener]]
+name = "secure"
+[listener.tls]
+client_ca = "/ca.pem"
+client_auth = "optional"
+)";
+
+TEST_CASE("a principal of the client's certificate needs a listener that asks for one") {
+  const std::string lines = "from = [\"principal\"]\nprincipal = \"client-certificate\"";
+  CHECK(mistakes(lines, kAsksClients) == "");
+  for (const std::string_view more :
+       {std::string_view(), std::string_view("[[listener]]\nname = \"web\"")}) {
+    const std::string text = mistakes(lines, more);
+    CHECK(says(text, "test.toml:3:13"));
+    CHECK(says(text,
+               "principal: no listener asks its clients for a certificate; expected "
+               "client_auth = \"required\" or \"optional\", and client_ca"));
+  }
 }
 
 TEST_CASE("a wrong policy is named with its key and what was expected") {

@@ -45,6 +45,51 @@ response = { set = { Server = "limpet" }, add = { Set-Cookie = "a=b" }, remove =
   CHECK(exchange.response_values("set-cookie") == Values{"c=d", "a=b"});
 }
 
+constexpr std::string_view kAsksClients =
+    "[[listener]]\nname = \"secure\"\n[listener.tls]\nclient_auth = \"required\"\n";
+
+TEST_CASE("the replica is told whose certificate the client has, and by nobody else") {
+  auto pool = test::make_pool("web", Values{"a"});
+  const test::PlanRig plan(kHeaders, *pool,
+                           "[pool.web.headers]\nrequest = { client_certificate = "
+                           "\"X-Client-Subject\", set = { \"X-Client-Subject\" = \"fixed\" } }\n" +
+                               std::string(kAsksClients));
+  REQUIRE_MESSAGE(plan.is_valid(), plan.mistakes());
+  REQUIRE(plan->wants(Phase::kRequest));
+  test::ModuleRig rig(*pool, *plan);
+  for (const std::string_view subject : {std::string_view("CN=ada,O=x"), std::string_view()}) {
+    ClientFacts client;
+    client.tls_subject = subject;
+    TestExchange exchange(client, pool.get());
+    for (const std::string_view name : {"x-client-subject", "x_client_subject", "x-client_subject"})
+      exchange.header(name, "CN=root");
+    exchange.header("x-client-subjects", "mine");
+    rig.request(exchange);
+    CHECK(exchange.request_values("x-client-subject") ==
+          (subject.empty() ? Values{} : Values{std::string(subject)}));
+    CHECK(exchange.request_values("x_client_subject").empty());
+    CHECK(exchange.request_values("x-client_subject").empty());
+    CHECK(exchange.request_values("x-client-subjects") == Values{"mine"});
+  }
+}
+
+TEST_CASE("a field for certificates needs a good name and a listener that asks for them") {
+  auto pool = test::make_pool("web", Values{"a"});
+  const auto mistakes = [&](std::string_view name, std::string_view more) {
+    const test::PlanRig plan(kHeaders, *pool,
+                             "[pool.web.headers.request]\nclient_certificate = \"" +
+                                 std::string(name) + "\"\n" + std::string(more));
+    return plan.mistakes();
+  };
+  const auto says = [](const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(mistakes("X-Client-Subject", kAsksClients) == "");
+  CHECK(says(mistakes("X-Client-Subject", ""), "client_certificate: no listener asks"));
+  CHECK(says(mistakes("a b", kAsksClients), "is not a field name"));
+  CHECK(says(mistakes("Host", kAsksClients), "cannot be changed"));
+}
+
 TEST_CASE("without settings no phase is wanted") {
   auto pool = test::make_pool("web", Values{"a"});
   const test::PlanRig none(kHeaders, *pool, "");
