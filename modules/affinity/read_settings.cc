@@ -169,11 +169,29 @@ TokenRules read_rules(const ConfigReader& reader, const std::string& pool_name) 
   return rules;
 }
 
-// What [pool.NAME.mcp] says about ids concerns their tokens; the rest is the module mcp's, which
-// also reports what cannot be read.
-void read_mcp(const ConfigReader& reader, AffinitySettings& settings) {
+// What [pool.NAME.mcp] says about ids concerns their tokens. The rest is the module mcp's, which
+// also reports what cannot be read; where it is not in the chain, nobody else would.
+void read_mcp(const ConfigReader& pool, const ConfigReader& root, AffinitySettings& settings) {
+  const std::vector<std::string> chain = pool.texts("chain", {});
+  const bool is_in_chain = std::find(chain.begin(), chain.end(), "mcp") != chain.end();
+  if (!is_in_chain && !settings.has_sessions)
+    return;  // a table that nobody reads, as others may be
+  const ConfigReader reader = pool.table("mcp");
   settings.is_learning = reader.text("session_ids", "wrap") == "learn";
-  if (auto rule = parse_principal(reader.text("bind_to", "off"), "jwt-subject"))
+  if (settings.is_learning && !is_in_chain) {
+    reader.mistake("session_ids",
+                   "session_ids: \"learn\" needs the module that keeps the table of ids; expected "
+                   "\"mcp\" in the chain of this pool");
+  } else if (settings.is_learning && !settings.has_sessions) {
+    reader.mistake("session_ids",
+                   "session_ids: \"learn\" has no effect where affinity does not look at session "
+                   "ids; expected \"mcp\" in affinity.from of this pool");
+  }
+  const std::string bound = reader.text("bind_to", "off");
+  if (bound == "off") return;
+  if (!is_in_chain)
+    settings.binding = read_principal(reader, "bind_to", bound, "jwt-subject", root);
+  else if (auto rule = parse_principal(bound, "jwt-subject"))
     settings.binding = *std::move(rule);
 }
 
@@ -212,7 +230,7 @@ AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& co
   settings.has_sessions =
       std::any_of(settings.sources.begin(), settings.sources.end(),
                   [](const Source& source) { return source.kind == Source::Kind::kSession; });
-  if (settings.has_sessions) read_mcp(pool.table("mcp"), settings);
+  read_mcp(pool, context.root, settings);
   if (settings.cookie || settings.has_sessions) {
     settings.keys = read_keys(context);
     const std::string collision = ReplicaTable::collision(*context.pool);

@@ -232,6 +232,18 @@ def test_check_says_whether_a_file_is_good(life):
     assert run_limpetd("-c", f"{life.dir}/missing.toml", "--check").returncode == 1
 
 
+def test_check_refuses_ids_that_are_learnt_by_nobody(life):
+    keys = 'preset = "mcp"\nchain = ["affinity", "balance", "health", "retry"]'
+    text = whole(Place(f"{life.dir}/p"), pool("web", [("a", "127.0.0.1:3000")], keys, mcp='session_ids = "learn"'))
+    done = check(life, text)
+    said = done.stdout + done.stderr
+    line = text.splitlines().index('session_ids = "learn"') + 1
+    assert done.returncode == 1 and f"checked.toml:{line}:15" in said, said
+    assert 'needs the module that keeps the table of ids; expected "mcp" in the chain of this pool' in said, said
+    assert check(life, text.replace('["affinity"', '["mcp", "affinity"')).returncode == 0
+    assert check(life, text.replace('"learn"', '"wrap"')).returncode == 0
+
+
 def test_every_example_in_conf_is_a_good_file(life):
     files = sorted((ROOT / "conf").glob("*.toml"))
     if not files:

@@ -28,7 +28,8 @@ on_invalid = "refuse:404"
 class McpRig : public AffinityRig {
  public:
   explicit McpRig(std::string_view mcp = {})
-      : AffinityRig(std::string(kMcp) + "[pool.web.mcp]\n" + std::string(mcp)) {}
+      : AffinityRig(std::string(kMcp) + "[pool.web.mcp]\n" + std::string(mcp) +
+                    "\n[pool.web]\nchain = [\"mcp\", \"affinity\"]") {}
 
   std::unique_ptr<TestExchange> post(std::string_view target, std::string_view session = {},
                                      std::string_view who = {}) {

@@ -106,6 +106,33 @@ TEST_CASE("a principal of the client's certificate needs a listener that asks fo
   }
 }
 
+TEST_CASE("ids cannot be learnt where nobody keeps their table, or nobody looks at ids") {
+  const auto learn = [](const std::string& from, const std::string& chain) {
+    return mistakes("from = [" + from + "]",
+                    "[pool.web.mcp]\nsession_ids = \"learn\"\n[pool.web]\nchain = [" + chain + "]");
+  };
+  CHECK(learn(R"("mcp", "cookie")", R"("mcp", "affinity")") == "");
+  const std::string without_module = learn(R"("mcp")", R"("affinity", "balance")");
+  CHECK(says(without_module, "test.toml:4:15"));
+  CHECK(says(without_module,
+             "session_ids: \"learn\" needs the module that keeps the table of ids; expected "
+             "\"mcp\" in the chain of this pool"));
+  CHECK(says(learn(R"("cookie")", R"("mcp", "affinity")"),
+             "expected \"mcp\" in affinity.from of this pool"));
+  CHECK(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nsession_ids = \"wrap\"") == "");
+}
+
+TEST_CASE("bind_to is read here where the module mcp is not in the chain") {
+  const auto bound = [](const std::string& to, std::string_view more = {}) {
+    return mistakes("from = [\"mcp\"]",
+                    "[pool.web.mcp]\nbind_to = \"" + to + "\"\n" + std::string(more));
+  };
+  CHECK(bound("jwt-subject") == "");
+  CHECK(says(bound("somebody"), "bind_to: \"somebody\" names nobody; expected jwt-subject"));
+  CHECK(says(bound("client-certificate"), "bind_to: no listener asks"));
+  CHECK(bound("client-certificate", kAsksClients) == "");
+}
+
 TEST_CASE("a wrong policy is named with its key and what was expected") {
   const std::string text = mistakes("on_gone = \"mvoe\"\non_full = \"wait:2s\"");
   CHECK(says(text, "on_gone: \"mvoe\""));
