@@ -39,7 +39,7 @@ void Caretaker::reap(Instant now) {
         send_delete(desk_, *replica, session.target, {}, std::move(fields));
       }
     }
-    desk_.numbers.note_ended(SessionEnd::kReaped);
+    desk_.numbers.note_ended(session.home.replica, SessionEnd::kReaped);
     log::info("a session was ended since nobody used it", {{"pool", desk_.pool.name},
                                                            {"session", mark_of(session.id)},
                                                            {"replica", session.home.replica}});
@@ -58,6 +58,10 @@ void Caretaker::count() {
   desk_.numbers.set_stored("tombstones", counts.tombstones);
   desk_.numbers.set_stored("evicted", counts.evicted);
   desk_.numbers.set_stored("too_large", counts.too_large);
+  const StoreCounts tasks = desk_.state.tasks.counts();
+  desk_.numbers.set_tasks("entries", tasks.records);
+  desk_.numbers.set_tasks("evicted", tasks.evicted);
+  desk_.numbers.set_tasks("bound", desk_.state.tasks.tasks_max());
 }
 
 void Caretaker::note_draining(Instant now) {

@@ -266,7 +266,7 @@ std::optional<Prelude::Result> CarryPrelude::settle() {
   exchange.session.is_lost = false;
   exchange.request.fields.set(FieldName::kMcpSessionId, exchange.session.original_id);
   exchange.request.fields.remove(FieldName::kLastEventId);
-  desk_.numbers.note_carry(CarryEnd::kCarried);
+  desk_.numbers.note_carry(record_->home.replica, CarryEnd::kCarried);
   log::info(
       "a session was carried over to another replica; what its old one kept in memory for it "
       "is lost",
@@ -297,7 +297,7 @@ std::optional<Prelude::Result> CarryPrelude::give_up(CarryEnd end, std::string_v
   Exchange& exchange = *exchange_;
   const RpcMessage message =
       exchange.is_request_body_whole ? read_message(exchange.request_body) : RpcMessage{};
-  desk_.numbers.note_carry(end);
+  desk_.numbers.note_carry(order_.home, end);
   log::warning("a session is lost: it could not be carried over",
                {{"pool", desk_.pool.name},
                 {"session", mark_of(order_.id)},

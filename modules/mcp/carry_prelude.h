@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "daemon/module/exchange.h"
 #include "daemon/module/replica_call.h"
@@ -24,6 +25,7 @@ namespace limpet::mcp {
 /// What is to be carried over, and for whom.
 struct CarryOrder {
   std::string_view id;           ///< as the client knows it; the exchange's
+  std::string home{};            ///< the replica that it was on, by its id; empty = not known
   std::uint32_t home_moves = 0;  ///< of the home that is lost
   LossCause cause = LossCause::kGone;
   Presented presented;
@@ -48,12 +50,12 @@ class CarryPrelude final : public Prelude,
   /// Replicas that one exchange tries.
   static constexpr std::uint32_t kTriesMax = 3;
 
-  CarryPrelude(Desk& desk, CarryOrder order) : desk_(desk), order_(order) {}
+  CarryPrelude(Desk& desk, CarryOrder order) : desk_(desk), order_(std::move(order)) {}
   ~CarryPrelude() { leave(); }
   CarryPrelude(const CarryPrelude&) = delete;
   CarryPrelude& operator=(const CarryPrelude&) = delete;
 
-  void renew(const CarryOrder& order) noexcept { order_ = order; }
+  void renew(CarryOrder order) noexcept { order_ = std::move(order); }
   [[nodiscard]] bool may_try() const noexcept { return tries_ < kTriesMax; }
   /// Set once the session lives on the exchange's replica.
   [[nodiscard]] const std::optional<SessionHome>& new_home() const noexcept { return new_home_; }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "daemon/http/mcp_head.h"
-#include "modules/mcp/pool_state.h"
 #include "modules/mcp/rpc_answer.h"
+#include "modules/mcp/rpc_message.h"
 
 namespace limpet::mcp {
 
@@ -50,16 +50,39 @@ std::string_view LegacyStream::on_end(Buffer& scratch) {
   return scratch.view();
 }
 
+LegacyStream::LegacyStream(Exchange& exchange, const PartContext& context)
+    : exchange_(exchange),
+      replica_(*exchange.replica),
+      context_(context),
+      open_(context.numbers, exchange),
+      rewriter_(*this) {}
+
+LegacyStream::~LegacyStream() {
+  if (client_id_.empty()) return;
+  context_.numbers.note_ended(replica_.id, SessionEnd::kClosed);
+}
+
 std::string_view LegacyStream::wrap(std::string_view original) {
-  if (exchange_.sealer != nullptr) return exchange_.sealer->seal(exchange_, original);
-  if (context_.settings.session_ids != SessionIds::kLearn) return {};
-  const Replica& replica = *exchange_.replica;
-  WorkerServices& worker = context_.services.worker;
-  SessionRecord record;
-  record.home = {replica.id, std::string(original), worker.wall_now(),
-                 replica.vitals->incarnation.load(std::memory_order_relaxed), 0};
-  static_cast<void>(context_.state.store.keep(original, std::move(record), worker.now()));
+  if (exchange_.sealer != nullptr) {
+    const std::string_view sealed = exchange_.sealer->seal(exchange_, original);
+    if (!sealed.empty()) begin_session(sealed, original);
+    return sealed;
+  }
+  if (context_.settings.session_ids == SessionIds::kLearn) begin_session(original, original);
   return {};
+}
+
+void LegacyStream::begin_session(std::string_view client_id, std::string_view original) {
+  if (!client_id_.empty()) return;
+  if (context_.settings.session_ids == SessionIds::kLearn) {
+    WorkerServices& worker = context_.services.worker;
+    SessionRecord record;
+    record.home = {replica_.id, std::string(original), worker.wall_now(),
+                   replica_.vitals->incarnation.load(std::memory_order_relaxed), 0};
+    static_cast<void>(context_.state.store.keep(client_id, std::move(record), worker.now()));
+  }
+  client_id_ = client_id;
+  context_.numbers.note_started(replica_.id);
 }
 
 Taking LegacyPart::on_request(Exchange& exchange) {
@@ -69,6 +92,8 @@ Taking LegacyPart::on_request(Exchange& exchange) {
   if (opens_stream(request)) return Taking::kMine;
   if (!posts_to_session(request)) return Taking::kNotMine;
   if (context_.settings.session_ids == SessionIds::kLearn) exchange.carrier = this;
+  if (request.body.kind == BodyLength::Kind::kKnown && request.body.bytes <= kIntroductionBytesMax)
+    exchange.body_wanted_bytes = kIntroductionBytesMax;
   return Taking::kMine;
 }
 
@@ -83,9 +108,18 @@ SessionCarrier::Place LegacyPart::find(Exchange& exchange, std::string_view clie
   return {Kind::kMoved, replica, client_id};
 }
 
+void LegacyPart::note_introduction(const Exchange& exchange) {
+  if (!exchange.is_request_body_whole || !may_concern_session(exchange.request_body)) return;
+  const RpcMessage message = read_message(exchange.request_body);
+  if (message.method == RpcMethod::kInitialize)
+    context_.numbers.note_client(ClientEra::kLegacy, message.client_name);
+}
+
 void LegacyPart::on_response(Exchange& exchange) {
   ResponseHead& head = *exchange.response;
   const bool is_ours = exchange.answer.status == 0 && exchange.replica != nullptr;
+  if (is_ours && exchange.request.method == Method::kPost && head.status / 100 == 2)
+    note_introduction(exchange);
   if (!is_ours || exchange.request.method != Method::kGet || !is_plain_stream(head) ||
       exchange.response_hook != nullptr)
     return;

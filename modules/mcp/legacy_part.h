@@ -10,16 +10,19 @@
 
 #include "modules/mcp/endpoint_rewriter.h"
 #include "modules/mcp/part.h"
+#include "modules/mcp/pool_state.h"
 #include "modules/mcp/sse_scanner.h"
 
 namespace limpet::mcp {
 
-/// The body of one stream on its way to the client.
-/// Borrows: the exchange, and the store where ids are learnt.
+/// The body of one stream on its way to the client. Its session lives as long as it does.
+/// Borrows: the exchange and the pool's state.
 class LegacyStream final : public PartNote, public ResponseHook, private SessionIdWrapper {
  public:
-  LegacyStream(Exchange& exchange, const PartContext& context) noexcept
-      : exchange_(exchange), context_(context), rewriter_(*this) {}
+  LegacyStream(Exchange& exchange, const PartContext& context);
+  ~LegacyStream() override;
+  LegacyStream(const LegacyStream&) = delete;
+  LegacyStream& operator=(const LegacyStream&) = delete;
 
   [[nodiscard]] std::string_view on_body(std::string_view bytes, Buffer& scratch) override;
   [[nodiscard]] std::string_view on_end(Buffer& scratch) override;
@@ -33,9 +36,13 @@ class LegacyStream final : public PartNote, public ResponseHook, private Session
 
  private:
   [[nodiscard]] std::string_view wrap(std::string_view original) override;
+  void begin_session(std::string_view client_id, std::string_view original);
 
   Exchange& exchange_;
+  const Replica& replica_;
   const PartContext& context_;
+  OpenStream open_;
+  std::string client_id_;  // of the session; empty until the replica has named it
   EndpointRewriter rewriter_;
   SseScanner scanner_;
   std::string out_;
@@ -46,13 +53,18 @@ class LegacyStream final : public PartNote, public ResponseHook, private Session
 /// Thread: its worker.
 class LegacyPart final : public Part, private SessionCarrier {
  public:
+  /// Bodies up to that size are looked at for the name of the client.
+  static constexpr std::size_t kIntroductionBytesMax = 16 * 1024;
+
   explicit LegacyPart(const PartContext& context) noexcept : context_(context) {}
 
+  [[nodiscard]] ClientEra era() const noexcept override { return ClientEra::kLegacy; }
   Taking on_request(Exchange& exchange) override;
   void on_response(Exchange& exchange) override;
 
  private:
   [[nodiscard]] Place find(Exchange& exchange, std::string_view client_id) override;
+  void note_introduction(const Exchange& exchange);
 
   PartContext context_;
 };

@@ -77,11 +77,21 @@ ListenFan::ListenFan(ListenFans& owner, Exchange& exchange, const PartContext& c
       exchange_(exchange),
       context_(context),
       eras_(eras),
+      open_(context.numbers, exchange),
       merge_(id),
       first_(exchange.replica->index),
       began_(context.services.worker.now()) {}
 
-ListenFan::~ListenFan() { owner_.on_fan_over(*this); }
+ListenFan::~ListenFan() {
+  note_drops();
+  owner_.on_fan_over(*this);
+}
+
+void ListenFan::note_drops() {
+  const ListenMerge::Drops drops = merge_.take_drops();
+  context_.numbers.note_listen_drops(ListenDrop::kUnreadable, drops.unreadable);
+  context_.numbers.note_listen_drops(ListenDrop::kUnwanted, drops.unwanted);
+}
 
 void ListenFan::begin() {
   static_cast<void>(merge_.add(first_));
@@ -170,6 +180,7 @@ bool ListenFan::on_continued(Exchange& exchange, const ResponseHead& head) {
   std::string out;
   merge_.finish(first_, out);
   first_ = exchange.replica->index;
+  open_.move(exchange);
   is_first_lost_ = false;
   std::erase_if(legs_, [&](const auto& leg) { return leg->index() == first_; });
   pending_ += out;
@@ -179,6 +190,7 @@ bool ListenFan::on_continued(Exchange& exchange, const ResponseHead& head) {
 void ListenFan::tell(std::string out) {
   pending_ += out;
   if (pending_.size() > kPendingBytesMax) {
+    context_.numbers.note_listen_drops(ListenDrop::kSlowClient, ListenMerge::count(pending_));
     pending_.clear();
     owes_changes_ = true;
   }
@@ -188,6 +200,7 @@ void ListenFan::tell(std::string out) {
 }
 
 void ListenFan::on_tick(Instant now) {
+  note_drops();
   open_missing(now);
   std::string out;
   if (now - began_ >= kAcknowledgeWithin) merge_.acknowledge(out);

@@ -68,6 +68,7 @@ class ListenFan final : public PartNote, public ResponseHook {
   [[nodiscard]] bool is_worth_asking(const Replica& replica) const noexcept;
   [[nodiscard]] Leg* leg_on(std::uint32_t index) const noexcept;
   void open_missing(Instant now);
+  void note_drops();
   [[nodiscard]] CallRequest request_for(const Replica& replica) const;
   /// Takes `out` to the client, or keeps it. May end the fan: nothing of it is to be used then.
   void tell(std::string out);
@@ -76,6 +77,7 @@ class ListenFan final : public PartNote, public ResponseHook {
   Exchange& exchange_;
   const PartContext& context_;
   EraFilter& eras_;
+  OpenStream open_;
   ListenMerge merge_;
   std::uint32_t first_;  // the replica of the client's own request
   Instant began_;

@@ -15,6 +15,7 @@ constexpr std::string_view kToolsChanged = "notifications/tools/list_changed";
 constexpr std::string_view kPromptsChanged = "notifications/prompts/list_changed";
 constexpr std::string_view kResourcesChanged = "notifications/resources/list_changed";
 constexpr std::string_view kResourceUpdated = "notifications/resources/updated";
+constexpr std::string_view kEventBegin = "event: message\n";
 constexpr std::size_t kUrisMax = 1024;
 constexpr std::size_t kOthersMax = 16;
 
@@ -149,7 +150,7 @@ void ListenMerge::on_message(LegState& leg, const SseEvent& event, std::string& 
   if (event.data.empty()) return;
   std::vector<JsonMember> members;
   if (event.is_cut || !read_members(event.data, members)) {
-    ++dropped_;
+    ++drops_.unreadable;
     return;
   }
   const JsonItem* method = find(members, "method");
@@ -170,7 +171,7 @@ void ListenMerge::on_message(LegState& leg, const SseEvent& event, std::string& 
   // nor be of a kind that the acknowledgement did not name.
   acknowledge(out);
   if (!is_acknowledged_ || !is_wanted(name)) {
-    ++dropped_;
+    ++drops_.unwanted;
     return;
   }
   send(event.data, out);
@@ -244,10 +245,18 @@ ListenMerge::Leg ListenMerge::state_of(std::uint32_t leg) const {
   return at == legs_.end() ? Leg::kFailed : at->second.state;
 }
 
+std::uint64_t ListenMerge::count(std::string_view events) noexcept {
+  std::uint64_t found = 0;
+  for (std::size_t at = events.find(kEventBegin); at != std::string_view::npos;
+       at = events.find(kEventBegin, at + kEventBegin.size()))
+    ++found;
+  return found;
+}
+
 // A message may hold line ends between its tokens; each line of it is a data field.
 void ListenMerge::send(std::string_view json, std::string& out) {
   if (is_concluded_) return;
-  out += "event: message\n";
+  out += kEventBegin;
   while (!json.empty()) {
     const std::size_t end = std::min(json.find('\n'), json.size());
     out += "data: ";

@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "modules/mcp/answer_reader.h"
@@ -81,7 +82,15 @@ class ListenMerge {
   /// All failed and nothing was sent: the answer of one of them, or empty.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] Leg state_of(std::uint32_t leg) const;
-  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  /// Events of legs that were not sent on.
+  struct Drops {
+    std::uint64_t unreadable = 0;  ///< too long, or no JSON
+    std::uint64_t unwanted = 0;    ///< not of a kind that was acknowledged
+  };
+  /// Those since the last time.
+  [[nodiscard]] Drops take_drops() noexcept { return std::exchange(drops_, Drops{}); }
+  /// How many events are in bytes for the client.
+  [[nodiscard]] static std::uint64_t count(std::string_view events) noexcept;
 
  private:
   struct LegState {
@@ -101,7 +110,7 @@ class ListenMerge {
   ListenFilter filter_;
   std::string failure_;
   std::string result_;  // of the leg that ended last
-  std::uint64_t dropped_ = 0;
+  Drops drops_;
   bool is_acknowledged_ = false;
   bool is_concluded_ = false;
 };

@@ -21,6 +21,7 @@ class ListenPart final : public Part, private ListenFans {
 
   explicit ListenPart(const PartContext& context);
 
+  [[nodiscard]] ClientEra era() const noexcept override { return ClientEra::kModern; }
   Taking on_request(Exchange& exchange) override;
   Verdict on_select(Exchange& exchange, Candidates& candidates) override;
   void on_response(Exchange& exchange) override;

@@ -39,7 +39,7 @@ std::unique_ptr<const ModulePlan> read_plan(ConfigReader reader, const PlanConte
   // Without a pool there are no sessions.
   std::shared_ptr<PoolState> state;
   if (context.pool != nullptr)
-    state = pool_state(context.pool->name, settings.bounds, settings.carry);
+    state = pool_state(context.pool->name, settings.bounds, settings.carry, settings.tasks_max);
   return std::make_unique<McpPlan>(std::move(settings), std::move(state));
 }
 

@@ -52,7 +52,7 @@ McpModule::McpModule(const McpSettings& settings, PoolState& state, const Module
             shared_.get(),
             letters_.get()},
       caretaker_(desk_),
-      parts_(make_parts({settings, state, services, *this, nullptr})) {}
+      parts_(make_parts({settings, state, services, *this, numbers_, nullptr})) {}
 
 McpModule::Note& McpModule::note(Exchange& exchange) {
   void*& place = exchange.notes[slot_];
@@ -106,6 +106,8 @@ Verdict McpModule::on_response(Exchange& exchange) {
 void McpModule::on_done(const Exchange& exchange) noexcept {
   const std::unique_ptr<Note> found(held(exchange));
   if (found == nullptr) return;
+  numbers_.note_request(found->part != nullptr ? found->part->era() : ClientEra::kSession,
+                        exchange.replica);
   if (found->part != nullptr) found->part->on_done(exchange);
   if (found->turn != nullptr) found->turn->on_done();
 }

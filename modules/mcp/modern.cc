@@ -59,6 +59,17 @@ std::string created_task(std::string_view result) {
   return read_members(task->raw, inner) ? text_of(inner, "taskId") : std::string();
 }
 
+std::string client_name_in(std::string_view request) {
+  std::vector<JsonMember> members;
+  for (const std::string_view key : {"params", "_meta", "io.modelcontextprotocol/clientInfo"}) {
+    if (!read_members(request, members)) return {};
+    const JsonItem* inner = find(members, key);
+    if (inner == nullptr) return {};
+    request = inner->raw;
+  }
+  return read_members(request, members) ? text_of(members, "name") : std::string();
+}
+
 std::string discover_body() {
   return R"({"jsonrpc":"2.0","id":"limpet-discover","method":"server/discover","params":{"_meta":{)"
          R"("io.modelcontextprotocol/protocolVersion":")" +

@@ -15,6 +15,9 @@ namespace limpet::mcp {
 /// The id of the task that a result has created; empty where it has created none.
 [[nodiscard]] std::string created_task(std::string_view result);
 
+/// The name of the client program that sends a request; empty where it does not say.
+[[nodiscard]] std::string client_name_in(std::string_view request);
+
 /// Which eras a replica speaks, as far as is known.
 enum class Speaks : std::uint8_t { kUnknown, kYes, kNo };
 

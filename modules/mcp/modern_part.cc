@@ -36,6 +36,10 @@ bool is_reachable(const Candidates& candidates, const Replica& replica) noexcept
          standing == Standing::kUnproven;
 }
 
+std::string_view method_of(const RequestHead& request) noexcept {
+  return text::trim(request.fields.value(FieldName::kMcpMethod));
+}
+
 }  // namespace
 
 ModernPart::ModernPart(const PartContext& context)
@@ -48,6 +52,11 @@ Taking ModernPart::on_request(Exchange& exchange) {
   if (exchange.request.method != Method::kPost || era_of(exchange.request) != Era::kModern)
     return Taking::kNotMine;
   context_.state.eras.note_modern(context_.services.worker.now());
+  // The one request with which clients begin.
+  if (method_of(exchange.request) == "server/discover" &&
+      exchange.request.body.kind == BodyLength::Kind::kKnown &&
+      exchange.request.body.bytes <= kIntroductionBytesMax)
+    exchange.body_wanted_bytes = kIntroductionBytesMax;
   return Taking::kMine;
 }
 
@@ -83,11 +92,10 @@ void ModernPart::on_response(Exchange& exchange) {
   const bool is_readable =
       form != BodyForm::kOther && head.fields.find("content-encoding") == nullptr;
   if (!is_readable || exchange.response_hook != nullptr) return;
-  const bool is_call =
-      text::trim(exchange.request.fields.value(FieldName::kMcpMethod)) == "tools/call";
+  const bool is_call = method_of(exchange.request) == "tools/call";
   if (form == BodyForm::kEvents || (is_call && head.status == 200)) {
     auto scan = std::make_unique<TaskScan>(
-        exchange, context_.state.tasks, context_.services.worker,
+        exchange, context_.state.tasks, context_.services.worker, context_.numbers,
         form == BodyForm::kEvents ? TaskScan::Form::kEvents : TaskScan::Form::kJson);
     exchange.response_hook = scan.get();
     context_.notes.leave_note(exchange, std::move(scan));
@@ -112,6 +120,18 @@ void ModernPart::on_foreign_response(Exchange& exchange) {
     eras.learn(Era::kSession, Speaks::kYes);
   else
     EraEar::listen(exchange, eras, Era::kSession);
+}
+
+void ModernPart::on_done(const Exchange& exchange) noexcept {
+  if (exchange.status != 200 || exchange.times.done == kNever) return;
+  const std::string_view method = method_of(exchange.request);
+  if (method == "tools/call") {
+    const auto tool = decoded_value(exchange.request.fields.value(FieldName::kMcpName));
+    context_.numbers.note_tool_call(tool.value_or(std::string()),
+                                    exchange.times.done - exchange.times.started);
+  } else if (method == "server/discover" && exchange.is_request_body_whole) {
+    context_.numbers.note_client(ClientEra::kModern, client_name_in(exchange.request_body));
+  }
 }
 
 void ModernPart::on_tick(Instant now) {

@@ -13,13 +13,18 @@ namespace limpet::mcp {
 /// Thread: its worker.
 class ModernPart final : public Part {
  public:
+  /// The largest server/discover that is read for the name of the client.
+  static constexpr std::size_t kIntroductionBytesMax = 16 * 1024;
+
   explicit ModernPart(const PartContext& context);
 
+  [[nodiscard]] ClientEra era() const noexcept override { return ClientEra::kModern; }
   Taking on_request(Exchange& exchange) override;
   Verdict on_select(Exchange& exchange, Candidates& candidates) override;
   void on_response(Exchange& exchange) override;
   void on_foreign_select(Exchange& exchange, Candidates& candidates) override;
   void on_foreign_response(Exchange& exchange) override;
+  void on_done(const Exchange& exchange) noexcept override;
   void on_tick(Instant now) override;
 
  private:

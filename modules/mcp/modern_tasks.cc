@@ -8,8 +8,8 @@
 
 namespace limpet::mcp {
 
-TaskTable::TaskTable()
-    : tasks_(StoreBounds{.records_max = kTasksMax,
+TaskTable::TaskTable(std::size_t tasks_max)
+    : tasks_(StoreBounds{.records_max = tasks_max,
                          .record_bytes_max = 2 * kHeaderValueBytesMax,
                          .bytes_max = std::size_t{64} << 20U,
                          .subscriptions_max = 0,

@@ -16,17 +16,18 @@
 namespace limpet::mcp {
 
 /// One for a pool, shared by its workers.
-/// Thread: any; short locks. Bound: kTasksMax; the longest unused make room.
+/// Thread: any; short locks. Bound: mcp.max_tasks; the longest unused make room.
 class TaskTable {
  public:
-  static constexpr std::size_t kTasksMax = 100'000;
+  static constexpr std::size_t kTasksMax = 100'000;  ///< where nobody says otherwise
 
-  TaskTable();
+  explicit TaskTable(std::size_t tasks_max = kTasksMax);
 
   void learn(std::string_view task, const Replica& replica, const WorkerServices& worker);
   /// Where the task was made; nothing where that is not known.
   [[nodiscard]] std::optional<SessionHome> home_of(std::string_view task, Instant now);
   [[nodiscard]] StoreCounts counts() { return tasks_.counts(); }
+  [[nodiscard]] std::size_t tasks_max() const noexcept { return tasks_.bounds().records_max; }
 
  private:
   SessionStore tasks_;
@@ -41,8 +42,11 @@ class TaskScan final : public PartNote, public ResponseHook, private SseSink {
 
   enum class Form : std::uint8_t { kJson, kEvents };
 
-  TaskScan(Exchange& exchange, TaskTable& table, const WorkerServices& worker, Form form) noexcept
-      : exchange_(exchange), table_(table), worker_(worker), form_(form) {}
+  TaskScan(Exchange& exchange, TaskTable& table, const WorkerServices& worker, Numbers& numbers,
+           Form form)
+      : exchange_(exchange), table_(table), worker_(worker), form_(form) {
+    if (form == Form::kEvents) open_.emplace(numbers, exchange);
+  }
 
   [[nodiscard]] std::string_view on_body(std::string_view bytes, Buffer& scratch) override;
   [[nodiscard]] std::string_view on_end(Buffer& scratch) override;
@@ -60,6 +64,7 @@ class TaskScan final : public PartNote, public ResponseHook, private SseSink {
   TaskTable& table_;
   const WorkerServices& worker_;
   Form form_;
+  std::optional<OpenStream> open_;  // of events
   bool is_too_large_ = false;
   std::string json_;
   SseScanner scanner_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/module/module.h"
+#include "modules/mcp/numbers.h"
 #include "modules/mcp/settings.h"
 
 namespace limpet::mcp {
@@ -43,6 +44,7 @@ struct PartContext {
   PoolState& state;         ///< the pool's, shared by all workers (pool_state.h)
   ModuleServices services;  ///< worker, pool, slot
   PartNotes& notes;
+  Numbers& numbers;
   RedisLink* redis = nullptr;  ///< null without a store
 };
 
@@ -55,6 +57,8 @@ class Part {
  public:
   virtual ~Part() = default;
 
+  /// Of the exchanges that it takes.
+  [[nodiscard]] virtual ClientEra era() const noexcept = 0;
   /// Asked in the request phase, of each part until one takes it. Who does sets what it needs
   /// (body_wanted_bytes, prelude, answer_judge, an answer, …), and is told of the later phases;
   /// nobody else is.

@@ -13,14 +13,14 @@ WorkerHands& PoolState::hands_of(std::size_t worker) {
 }
 
 std::shared_ptr<PoolState> pool_state(const std::string& pool, const StoreBounds& store_bounds,
-                                      const CarryBounds& carry_bounds) {
+                                      const CarryBounds& carry_bounds, std::size_t tasks_max) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<PoolState>> states;
   const std::lock_guard lock(mutex);
   std::weak_ptr<PoolState>& held = states[pool];
   std::shared_ptr<PoolState> state = held.lock();
   if (state == nullptr) {
-    state = std::make_shared<PoolState>(store_bounds, carry_bounds);
+    state = std::make_shared<PoolState>(store_bounds, carry_bounds, tasks_max);
     held = state;
   }
   return state;

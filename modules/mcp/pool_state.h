@@ -32,8 +32,9 @@ struct WorkerHands {
 /// One for a pool of a name.
 /// Thread: any; its parts lock for themselves.
 struct PoolState {
-  PoolState(const StoreBounds& store_bounds, const CarryBounds& carry_bounds)
-      : store(store_bounds), guard(carry_bounds) {}
+  PoolState(const StoreBounds& store_bounds, const CarryBounds& carry_bounds,
+            std::size_t tasks_max = TaskTable::kTasksMax)
+      : store(store_bounds), guard(carry_bounds), tasks(tasks_max) {}
 
   /// Made where there are none.
   [[nodiscard]] WorkerHands& hands_of(std::size_t worker);
@@ -53,6 +54,7 @@ struct PoolState {
 /// Thread: main.
 [[nodiscard]] std::shared_ptr<PoolState> pool_state(const std::string& pool,
                                                     const StoreBounds& store_bounds,
-                                                    const CarryBounds& carry_bounds);
+                                                    const CarryBounds& carry_bounds,
+                                                    std::size_t tasks_max);
 
 }  // namespace limpet::mcp

@@ -127,6 +127,9 @@ SessionCarrier::Place SessionTurn::move_to(const SessionHome& home) {
 
 SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
   lose(loss_);
+  CarryOrder order;
+  order.id = client_id;
+  order.home = home_replica();
   // What died with its replica is not opened anew in order to be ended.
   if (exchange_.request.method == Method::kDelete) {
     end_session(client_id);
@@ -142,8 +145,6 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
     note_given_up(client_id, end);
     return {Kind::kUnknown};
   }
-  CarryOrder order;
-  order.id = client_id;
   order.home_moves = home_moves_;
   order.cause = loss_;
   order.presented = presented();
@@ -153,17 +154,23 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
       exchange_.request.method == Method::kPost &&
       (message().kind == RpcKind::kResponse || message().method == RpcMethod::kInitialized);
   if (carry_ == nullptr)
-    carry_ = std::make_unique<CarryPrelude>(desk_, order);
+    carry_ = std::make_unique<CarryPrelude>(desk_, std::move(order));
   else
-    carry_->renew(order);
+    carry_->renew(std::move(order));
   exchange_.prelude = carry_.get();
   return {Kind::kCarry};
+}
+
+// Where the session was, as far as that is remembered.
+std::string SessionTurn::home_replica() const {
+  const auto home = desk_.state.store.home_of(sent_id_, desk_.worker.now());
+  return home ? home->replica : std::string();
 }
 
 // Asked twice, it is said once.
 void SessionTurn::note_given_up(std::string_view client_id, CarryEnd end) {
   if (std::exchange(is_given_up_, true)) return;
-  desk_.numbers.note_carry(end);
+  desk_.numbers.note_carry(home_replica(), end);
   desk_.numbers.note_stale();
   log::warning("a session is lost and is not carried over", {{"pool", desk_.pool.name},
                                                              {"session", mark_of(client_id)},
@@ -189,7 +196,7 @@ bool SessionTurn::shall_leave(const Replica& replica) {
 
 void SessionTurn::lose(LossCause cause) {
   if (std::exchange(is_counted_lost_, true)) return;
-  desk_.numbers.note_lost(cause);
+  desk_.numbers.note_lost(home_replica(), cause);
 }
 
 // Answers and failures
@@ -347,7 +354,8 @@ void SessionTurn::note_change() {
 void SessionTurn::on_opened(std::string_view json) {
   const RpcAnswer answer = read_answer(json);
   if (answer.kind != RpcAnswer::Kind::kResult || opened_id_.empty()) return;
-  desk_.numbers.note_started(exchange_.replica->id, message().client_name);
+  desk_.numbers.note_started(exchange_.replica->id);
+  desk_.numbers.note_client(ClientEra::kSession, message().client_name);
   const bool is_learnt = desk_.settings.session_ids == SessionIds::kLearn;
   SessionRecord record;
   record.birth = make_birth(message(), exchange_.request_body, answer.result, presented(),
@@ -378,9 +386,11 @@ std::string SessionTurn::announcement_due() {
 }
 
 void SessionTurn::end_session(std::string_view id) {
+  std::string home = home_replica();
+  if (home.empty() && exchange_.replica != nullptr) home = exchange_.replica->id;
   desk_.state.store.bury(id, desk_.worker.now());
   if (desk_.shared != nullptr) desk_.shared->bury(id);
-  desk_.numbers.note_ended(SessionEnd::kDeleted);
+  desk_.numbers.note_ended(home, SessionEnd::kDeleted);
 }
 
 // The end

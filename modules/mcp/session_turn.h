@@ -64,6 +64,7 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   Verdict on_denied();
   Verdict repeat();
   Verdict answer_unanswered();
+  [[nodiscard]] std::string home_replica() const;
   void end_session(std::string_view id);
   void note_given_up(std::string_view client_id, CarryEnd end);
   [[nodiscard]] bool is_presented_by_its_own(std::string_view client_id);

@@ -44,7 +44,8 @@ std::size_t count(const ConfigReader& reader, std::string_view key, std::size_t 
       reader.number(key, static_cast<std::int64_t>(fallback), min, kCountMax, help));
 }
 
-void read_bounds(const ConfigReader& reader, StoreBounds& bounds) {
+void read_bounds(const ConfigReader& reader, McpSettings& settings) {
+  StoreBounds& bounds = settings.bounds;
   bounds.records_max = count(reader, "max_records", bounds.records_max, 1,
                              "sessions remembered; the longest unused make room");
   bounds.record_bytes_max = reader.bytes("record_bytes", bounds.record_bytes_max, 1024,
@@ -53,6 +54,8 @@ void read_bounds(const ConfigReader& reader, StoreBounds& bounds) {
       reader.bytes("memory_bytes", bounds.bytes_max, 64 * 1024, "of all sessions remembered");
   bounds.subscriptions_max = count(reader, "max_subscriptions", bounds.subscriptions_max, 0,
                                    "of one session, replayed when it is carried over");
+  settings.tasks_max = count(reader, "max_tasks", settings.tasks_max, 1,
+                             "tasks of which it is remembered where they are");
   bounds.tombstones_max =
       count(reader, "max_tombstones", bounds.tombstones_max, 1, "ended sessions remembered");
   bounds.tombstone_time = reader.duration("tombstone_time", bounds.tombstone_time, Off::kRefused,
@@ -108,7 +111,7 @@ McpSettings read_settings(const ConfigReader& reader) {
       "probe_eras", true, "ask replicas whether they speak revisions with or without sessions");
   read_binding(reader, settings);
   read_store(reader, settings);
-  read_bounds(reader, settings.bounds);
+  read_bounds(reader, settings);
   read_carrying(reader, settings.carry);
   check_times(reader, settings);
   return settings;

@@ -31,6 +31,7 @@ struct McpSettings {
   std::optional<RedisAddress> store;
   Duration store_timeout = std::chrono::milliseconds(500);
   StoreBounds bounds;
+  std::size_t tasks_max = 100'000;  ///< of which it is remembered where they are
   CarryBounds carry;
   bool probes_eras = true;  ///< replicas are asked which revisions they speak
   /// How long a replica is drained before its idle sessions are carried over from it.

@@ -31,16 +31,14 @@ StreamWatch::StreamWatch(Desk& desk, StreamOwner& owner, Exchange& exchange, Kin
   if (kind == Kind::kInitialize)
     reader_ = std::make_unique<AnswerReader>(message->id, form, kInitializeBytesMax);
   if (!is_events_) return;
-  desk_.numbers.note_streams(+1);
+  open_.emplace(desk_.numbers, exchange);
   if (kind == Kind::kGet) desk_.hands.streams.insert(this);
   exchange.keep_alive_every = desk.settings.keep_alive;
   exchange.keep_alive_bytes = kComment;
-  exchange.keep_alives = &desk.numbers.keep_alives();
 }
 
 StreamWatch::~StreamWatch() {
   if (!is_events_) return;
-  desk_.numbers.note_streams(-1);
   desk_.hands.streams.erase(this);
 }
 
@@ -144,6 +142,7 @@ bool StreamWatch::on_continued(Exchange& exchange, const ResponseHead& head) {
   if (!is_stream) return false;
   scanner_ = SseScanner(kEventBytes);
   opened_ = desk_.worker.now();
+  open_->move(exchange);
   const std::string events = owner_.announcement_due();
   if (!events.empty() && exchange.door != nullptr) static_cast<void>(exchange.door->put(events));
   return true;

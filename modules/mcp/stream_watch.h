@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -74,6 +75,7 @@ class StreamWatch final : public ResponseHook, private SseSink {
   const RpcMessage* message_;  ///< of a call; null for GET
   SseScanner scanner_;
   std::unique_ptr<AnswerReader> reader_;  ///< of an initialize that is not answered yet
+  std::optional<OpenStream> open_;        ///< of an event stream
   std::string last_event_id_;
   Instant opened_{};
   std::uint32_t quick_losses_ = 0;

@@ -2,8 +2,13 @@
 """What limpet does for sessions of MCP beside routing them: it counts, bounds and ends them, and asks a
 replica that says nothing no longer than it may."""
 
+import json
+
+from harness.client import once
 from harness.deadline import wait_until
 from harness.h2 import H2Client
+from harness.mcp_other import JSON, ModernReplica, SseClient, SseReplica, call, modern_fields
+from harness.mcp_other import Events as SseEvents
 from harness.mcp_replica import McpClient, error_of, result_of
 
 from mcp_carry_over_test import LOST, gateway, only_session, owner_of, some
@@ -59,9 +64,67 @@ def test_sessions_are_counted_by_replica_tool_and_client(life):
         lives = daemon.metrics().sum("limpet_mcp_sessions", replica=replica.id)
         assert lives == len(replica.sessions), (replica.id, lives)
     daemon.wait_metric("limpet_mcp_tool_call_seconds_count", 3, tool="echo")
-    daemon.wait_metric("limpet_mcp_clients_total", 3, client="life-client")
+    daemon.wait_metric("limpet_mcp_clients_total", 3, client="life-client", era="session")
+    home, _ = owner_of(clients[0], replicas)
     clients[0].delete()
     wait_until(lambda: daemon.metrics().sum("limpet_mcp_sessions") == 2, "one less")
+    daemon.wait_metric("limpet_mcp_sessions_ended_total", 1, replica=home.id, cause="deleted")
+    events = clients[1].stream()
+    owner, _ = owner_of(clients[1], replicas)
+    daemon.wait_metric("limpet_mcp_streams", 1, replica=owner.id)
+    assert events.head.status == 200
+    owner.kill()
+    result_of(clients[1].call())
+    wait_until(lambda: daemon.metrics().sum("limpet_mcp_streams", replica=owner.id) == 0, "the stream has moved", 10)
+    daemon.wait_metric("limpet_mcp_sessions_lost_total", 1, replica=owner.id, cause="gone")
+
+
+def test_requests_and_clients_of_every_era_are_counted(life):
+    replicas = [ModernReplica("m"), SseReplica("l")]
+    life.replicas += replicas
+    modern, legacy = (life.daemon([replica], pool_keys='preset = "mcp"') for replica in replicas)
+    meta = {"_meta": {"io.modelcontextprotocol/clientInfo": {"name": "newest", "version": "1"}}}
+    assert call(modern, "server/discover", meta).status == 200
+    assert call(modern, "tools/call", {"name": "deploy"}, name="deploy").status == 200
+    modern.wait_metric("limpet_mcp_clients_total", 1, client="newest", era="modern")
+    modern.wait_metric("limpet_mcp_requests_total", 2, replica="m", era="modern")
+    modern.wait_metric("limpet_mcp_tool_call_seconds_count", 1, tool="deploy")
+    modern.wait_metric("limpet_mcp_tasks", 1, kind="entries")
+    assert modern.metrics().sum("limpet_mcp_tasks", kind="bound") == 100_000
+
+    old = SseClient(legacy)
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
+             "params": {"clientInfo": {"name": "oldest", "version": "1"}}}
+    assert once(legacy.address, "POST", old.target(), [JSON], json.dumps(hello).encode()).status == 202
+    legacy.wait_metric("limpet_mcp_clients_total", 1, client="oldest", era="legacy")
+    legacy.wait_metric("limpet_mcp_requests_total", 1, replica="l", era="legacy")
+    legacy.wait_metric("limpet_mcp_streams", 1, replica="l")
+    legacy.wait_metric("limpet_mcp_sessions_started_total", 1, replica="l")
+
+
+def test_no_more_tasks_are_remembered_than_there_may_be(life):
+    replica = ModernReplica("m")
+    life.replicas.append(replica)
+    daemon = life.daemon([replica], pool_keys='preset = "mcp"', mcp="max_tasks = 16")
+    for turn in range(80):
+        assert call(daemon, "tools/call", {"name": "t"}, name="t", id=turn).status == 200
+    daemon.wait_metric("limpet_mcp_tasks", 1, kind="evicted")
+    assert daemon.metrics().sum("limpet_mcp_tasks", kind="entries") <= 16
+
+
+def test_notices_that_do_not_reach_a_listener_are_counted(life):
+    replica = ModernReplica("m")
+    life.replicas.append(replica)
+    daemon = life.daemon([replica], pool_keys='preset = "mcp"')
+    body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
+            "params": {"notifications": {"promptsListChanged": True}}}
+    events = SseEvents(daemon, "POST", "/mcp", modern_fields("subscriptions/listen"), json.dumps(body).encode())
+    assert "acknowledged" in events.event()["data"]
+    wait_until(lambda: replica.listening, "the replica has a listener")
+    replica.change()  # of the tools, which nobody has asked for
+    daemon.wait_metric("limpet_mcp_listen_dropped_total", 1, cause="unwanted")
+    daemon.wait_metric("limpet_mcp_streams", 1, replica="m")
+    events.close()
 
 
 def test_a_session_is_carried_over_for_a_client_of_http2(life):

@@ -22,7 +22,7 @@ struct Rig {
   }
   /// Lets a body pass in pieces of `step` octets; gives what came out.
   std::string pass(std::string_view body, TaskScan::Form form, std::size_t step) {
-    TaskScan scan(*exchange, table, worker, form);
+    TaskScan scan(*exchange, table, worker, numbers, form);
     std::string out;
     Buffer scratch;
     for (std::size_t at = 0; at < body.size(); at += step)
@@ -38,6 +38,7 @@ struct Rig {
   std::unique_ptr<PoolFacts> pool = test::make_pool("p", std::vector<std::string>{"a", "b"});
   MetricSet metrics;
   WorkerServices worker{0, metrics, nullptr};
+  Numbers numbers{metrics, "p"};
   ClientFacts client;
   TestExchange exchange;
   TaskTable table;

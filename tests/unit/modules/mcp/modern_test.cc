@@ -54,5 +54,13 @@ TEST_CASE("the answer to initialize tells whether a replica has sessions") {
         Speaks::kUnknown);
 }
 
+TEST_CASE("a modern request says which program sends it, or does not") {
+  CHECK(client_name_in(discover_body()) == "limpet");
+  CHECK(client_name_in(R"({"params":{"_meta":{}}})").empty());
+  CHECK(client_name_in(R"({"params":{"_meta":{"io.modelcontextprotocol/clientInfo":{"name":7}}}})")
+            .empty());
+  CHECK(client_name_in("nonsense").empty());
+}
+
 }  // namespace
 }  // namespace limpet::mcp

@@ -29,6 +29,7 @@ TEST_CASE("the defaults are those of the contract") {
   CHECK(read.settings.keep_alive == std::chrono::seconds(15));
   CHECK(read.settings.session_idle == std::chrono::minutes(30));
   CHECK(read.settings.bind_to == PrincipalRule::Kind::kOff);
+  CHECK(read.settings.tasks_max == 100'000);
   CHECK_FALSE(read.settings.store.has_value());
 }
 
@@ -43,6 +44,7 @@ bind_to = "header:X-User"
 store = "redis://127.0.0.1:6379/2"
 store_timeout = "100ms"
 max_records = 10
+max_tasks = 7
 record_bytes = "8KiB"
 memory_bytes = "1MiB"
 max_subscriptions = 0
@@ -57,6 +59,7 @@ carry_over_timeout = "3s"
   CHECK(settings.session_ids == SessionIds::kLearn);
   CHECK(settings.carry_over == CarryPolicy::kAlways);
   CHECK(settings.keep_alive == kForever);
+  CHECK(settings.tasks_max == 7);
   CHECK(settings.session_idle == kForever);
   CHECK(settings.is_announced);
   CHECK(settings.binding().header == "x-user");
