@@ -57,6 +57,10 @@ class SessionLedger {
   std::array<std::atomic<std::uint64_t>, kBuckets> cells_{};
 };
 
+/// How a client names a session: by a cookie of limpet's, or by an id, of which somebody may keep a
+/// list.
+enum class SessionKind : std::uint8_t { kCookie, kId };
+
 /// What one worker knows of a replica; written by that worker only.
 struct alignas(64) WorkerShare {
   std::atomic<std::uint32_t> in_flight{0};
@@ -65,13 +69,19 @@ struct alignas(64) WorkerShare {
       0};  ///< moving average of the time to first byte; 0 = nothing known
   std::atomic<std::uint32_t> connections{0};
   SessionLedger sessions;
-  /// Session bucket of the last request whose token led here; 0 = none yet. The ledger knows when
-  /// tokens were sealed, and not every token is sealed anew while it is used.
-  std::atomic<std::uint32_t> last_hit_bucket{0};
+  SessionLedger sessions_by_id;  ///< those of them that have an id
+  /// Session bucket of the last request whose token led here, by SessionKind; 0 = none yet. The
+  /// ledger knows when tokens were sealed, and not every token is sealed anew while it is used.
+  std::array<std::atomic<std::uint32_t>, 2> last_hit_buckets{};
 
-  void note_hit(std::uint32_t bucket) noexcept {
-    if (last_hit_bucket.load(std::memory_order_relaxed) != bucket)
-      last_hit_bucket.store(bucket, std::memory_order_relaxed);
+  void note_session(SessionKind kind, std::uint32_t bucket, std::int32_t change) noexcept {
+    sessions.add(bucket, change);
+    if (kind == SessionKind::kId) sessions_by_id.add(bucket, change);
+  }
+  void note_hit(SessionKind kind, std::uint32_t bucket) noexcept {
+    std::atomic<std::uint32_t>& last = last_hit_buckets[static_cast<std::size_t>(kind)];
+    if (last.load(std::memory_order_relaxed) != bucket)
+      last.store(bucket, std::memory_order_relaxed);
   }
 };
 
@@ -121,20 +131,37 @@ class Vitals {
       total += share.sessions.count(oldest, newest);
     return total < 0 ? 0 : static_cast<std::uint32_t>(total);
   }
-  /// Whether a token led here in the last kHitBuckets before `bucket`, or in it.
-  [[nodiscard]] bool was_hit_lately(std::uint32_t bucket) const noexcept {
+  /// Whether a token of that kind led here in the last kHitBuckets before `bucket`, or in it.
+  [[nodiscard]] bool was_hit_lately(SessionKind kind, std::uint32_t bucket) const noexcept {
     for (const auto& share : shares_) {
-      const std::uint32_t last = share.last_hit_bucket.load(std::memory_order_relaxed);
+      const std::uint32_t last =
+          share.last_hit_buckets[static_cast<std::size_t>(kind)].load(std::memory_order_relaxed);
       if (last != 0 && last + kHitBuckets >= bucket) return true;
     }
     return false;
   }
+  /// So many sessions with an id live here: the word of whoever keeps a list of them, to be said
+  /// anew in each bucket.
+  void note_listed(std::uint32_t bucket, std::uint32_t count) noexcept {
+    listed_.store(std::uint64_t{bucket} << 32 | count, std::memory_order_relaxed);
+  }
   /// Live sessions at `bucket`: those sealed in the live window, and at least one where tokens led
-  /// here lately. Old sessions in use cannot be counted without a table; that there are some is
-  /// known.
+  /// here lately: old sessions in use cannot be counted without a table; that there are some is
+  /// known. Where somebody keeps a list, its word counts for the sessions that have an id.
   [[nodiscard]] std::uint32_t live_sessions(std::uint32_t bucket) const noexcept {
-    const std::uint32_t counted = sessions(bucket - kLiveSessionBuckets, bucket);
-    return counted == 0 && was_hit_lately(bucket) ? 1 : counted;
+    const std::uint64_t listed = listed_.load(std::memory_order_relaxed);
+    const bool is_list_kept = static_cast<std::uint32_t>(listed >> 32) + 1 >= bucket;
+    const std::uint32_t oldest = bucket - kLiveSessionBuckets;
+    std::int64_t counted = 0;
+    for (const auto& share : shares_) {
+      counted += share.sessions.count(oldest, bucket);
+      if (is_list_kept) counted -= share.sessions_by_id.count(oldest, bucket);
+    }
+    const bool was_hit = was_hit_lately(SessionKind::kCookie, bucket) ||
+                         (!is_list_kept && was_hit_lately(SessionKind::kId, bucket));
+    const std::uint32_t known = is_list_kept ? static_cast<std::uint32_t>(listed) : 0;
+    if (counted <= 0) return known + (was_hit ? 1U : 0U);
+    return known + static_cast<std::uint32_t>(counted);
   }
   [[nodiscard]] bool is_ejected(Instant now) const noexcept {
     return ejected_until_ns.load(std::memory_order_relaxed) > now.time_since_epoch().count();
@@ -146,6 +173,7 @@ class Vitals {
 
  private:
   std::vector<WorkerShare> shares_;
+  std::atomic<std::uint64_t> listed_{0};  // the bucket in which it was said, and the count
 };
 
 /// The length of a session bucket and how many make the live window; the same for all, so that

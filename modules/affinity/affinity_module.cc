@@ -274,7 +274,8 @@ void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status)
 Verdict AffinityModule::choose(const Turn& turn, const Replica& replica, Outcome outcome,
                                Cause cause) {
   if (outcome == Outcome::kHit && turn.state.claim == Claim::kToken) {
-    replica.vitals->share(worker_.worker()).note_hit(session_bucket(worker_.wall_now()));
+    const SessionKind kind = turn.state.is_session() ? SessionKind::kId : SessionKind::kCookie;
+    replica.vitals->share(worker_.worker()).note_hit(kind, session_bucket(worker_.wall_now()));
   }
   AffinityFacts& facts = turn.exchange.affinity;
   facts.outcome = outcome;

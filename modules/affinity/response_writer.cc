@@ -110,12 +110,12 @@ void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& stat
                        (session.is_carried || exchange.affinity.outcome != Outcome::kMoved);
   if (session.is_carried && exchange.affinity.outcome == Outcome::kMoved) {
     note_end(exchange, state);
-    note_session(*exchange.replica, state.facts.last_seen, +1);
+    note_session(SessionKind::kId, *exchange.replica, state.facts.last_seen, +1);
   }
   if (is_held && exchange.request.method == Method::kDelete &&
       exchange.response->status / 100 == 2) {
     if (session.is_carried)
-      note_session(*exchange.replica, state.facts.last_seen, -1);
+      note_session(SessionKind::kId, *exchange.replica, state.facts.last_seen, -1);
     else
       note_end(exchange, state);
   }
@@ -167,7 +167,7 @@ void ResponseWriter::set_new_cookie(Exchange& exchange, const ExchangeState& sta
   const std::string_view token = seal(exchange, facts);
   if (token.empty()) return;
   if (state.claim == Claim::kToken) note_end(exchange, state);
-  note_session(replica, facts.last_seen, +1);
+  note_session(SessionKind::kCookie, replica, facts.last_seen, +1);
   memory.remember(Purpose::kCookie, token, facts, index);
   if (state.is_in_burst && !memory.is_burst_over) {
     memory.is_burst_over = true;
@@ -187,7 +187,7 @@ void ResponseWriter::renew_cookie(Exchange& exchange, const ExchangeState& state
   const std::string_view token = seal(exchange, facts);
   if (token.empty()) return;
   note_end(exchange, state);
-  note_session(replica, facts.last_seen, +1);
+  note_session(SessionKind::kCookie, replica, facts.last_seen, +1);
   ClaimReader::memory_of(exchange.client, plan_.serial())
       .remember(Purpose::kCookie, token, facts, state.replica);
   add_cookie(exchange, token);
@@ -227,18 +227,19 @@ void ResponseWriter::show(Exchange& exchange) const {
 
 // A cell of the ledger is used again every kBuckets buckets: a session older than that is in no
 // count any more.
-void ResponseWriter::note_session(const Replica& replica, WallSeconds last_seen,
+void ResponseWriter::note_session(SessionKind kind, const Replica& replica, WallSeconds last_seen,
                                   std::int32_t change) const noexcept {
   const std::uint32_t now = session_bucket(worker_.wall_now());
   const std::uint32_t bucket = std::min(now, session_bucket(last_seen));
   if (now - bucket >= SessionLedger::kBuckets) return;
-  replica.vitals->share(worker_.worker()).sessions.add(bucket, change);
+  replica.vitals->share(worker_.worker()).note_session(kind, bucket, change);
 }
 
 void ResponseWriter::note_end(const Exchange& exchange, const ExchangeState& state) const noexcept {
   if (state.facts.pool != settings_.rules.pool || state.replica >= exchange.pool->replicas.size())
     return;
-  note_session(exchange.pool->replicas[state.replica], state.facts.last_seen, -1);
+  note_session(state.is_session() ? SessionKind::kId : SessionKind::kCookie,
+               exchange.pool->replicas[state.replica], state.facts.last_seen, -1);
 }
 
 }  // namespace limpet::affinity

@@ -55,7 +55,7 @@ class ResponseWriter {
   [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts);
   [[gnu::noinline]] void show(Exchange& exchange) const;
   /// Moves a session in the ledger of a replica.
-  void note_session(const Replica& replica, WallSeconds last_seen,
+  void note_session(SessionKind kind, const Replica& replica, WallSeconds last_seen,
                     std::int32_t change) const noexcept;
   [[gnu::noinline]] void note_end(const Exchange& exchange,
                                   const ExchangeState& state) const noexcept;

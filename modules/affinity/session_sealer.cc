@@ -48,7 +48,7 @@ void Sealer::count(const Replica& replica) noexcept {
   const std::uint32_t now = session_bucket(worker_.wall_now());
   const std::uint32_t bucket = std::min(now, session_bucket(facts_of(replica).last_seen));
   if (now - bucket >= SessionLedger::kBuckets) return;
-  replica.vitals->share(worker_.worker()).sessions.add(bucket, +1);
+  replica.vitals->share(worker_.worker()).note_session(SessionKind::kId, bucket, +1);
 }
 
 }  // namespace limpet::affinity

@@ -26,6 +26,10 @@ void Caretaker::reap(Instant now) {
        desk_.state.store.idle_since(now, idle + SessionActivity::kTellEvery, kReapedMax)) {
     const Replica* replica = desk_.pool.find(session.home.replica);
     // Nobody keeps a client's credentials; where they were needed, the replica's own limit ends it.
+    if (session.was_met_only) {
+      desk_.state.store.forget(session.id);
+      continue;
+    }
     if (session.had_credential) {
       desk_.state.store.forget(session.id);
     } else {
@@ -48,9 +52,12 @@ void Caretaker::reap(Instant now) {
 
 void Caretaker::count() {
   const auto living = desk_.state.store.living();
+  const std::uint32_t bucket = session_bucket(desk_.worker.wall_now());
   for (const Replica& replica : desk_.pool.replicas) {
     const auto at = living.find(replica.id);
-    desk_.numbers.set_living(replica.id, at == living.end() ? 0 : at->second);
+    const std::uint64_t sessions = at == living.end() ? 0 : at->second;
+    desk_.numbers.set_living(replica.id, sessions);
+    replica.vitals->note_listed(bucket, static_cast<std::uint32_t>(sessions));
   }
   const StoreCounts counts = desk_.state.store.counts();
   desk_.numbers.set_stored("records", counts.records);

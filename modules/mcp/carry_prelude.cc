@@ -77,7 +77,8 @@ std::optional<Prelude::Result> CarryPrelude::on_looked_up(LookedUp found) {
       return give_up(CarryEnd::kEnded, "its client has ended it");
     case LookedUp::Kind::kRecord: {
       const std::optional<SessionHome> known = store.home_of(order_.id, now);
-      const bool is_news = !known || found.record->home.moves > known->moves;
+      const bool is_news = !known || found.record->home.moves > known->moves ||
+                           (found.record->birth != nullptr && !store.knows_birth(order_.id));
       if (!is_news) break;
       static_cast<void>(store.keep(order_.id, *std::move(found.record), now));
       return Result::kChooseAgain;
@@ -242,11 +243,7 @@ Prelude::Result CarryPrelude::try_another(std::string_view reason) {
 std::optional<Prelude::Result> CarryPrelude::settle() {
   SessionStore& store = desk_.state.store;
   const Replica& replica = *exchange_->replica;
-  SessionHome home;
-  home.replica = replica.id;
-  home.original_id = handshake_->new_id();
-  home.since = birth_second(desk_, replica);
-  home.incarnation = replica.vitals->incarnation.load(std::memory_order_relaxed);
+  SessionHome home = home_on(desk_, replica, handshake_->new_id());
   const Keeping kept = store.move(order_.id, home, desk_.worker.now());
   if (kept != Keeping::kKept) {
     drop_new_session();
@@ -266,6 +263,7 @@ std::optional<Prelude::Result> CarryPrelude::settle() {
   exchange.session.is_lost = false;
   exchange.request.fields.set(FieldName::kMcpSessionId, exchange.session.original_id);
   exchange.request.fields.remove(FieldName::kLastEventId);
+  note_left(desk_, record_->home.replica);
   desk_.numbers.note_carry(record_->home.replica, CarryEnd::kCarried);
   log::info(
       "a session was carried over to another replica; what its old one kept in memory for it "

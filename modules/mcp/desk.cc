@@ -19,6 +19,27 @@ WallSeconds birth_second(const Desk& desk, const Replica& replica) noexcept {
   return std::max(desk.worker.wall_now(), WallSeconds(dead) + std::chrono::seconds(1));
 }
 
+SessionHome home_on(const Desk& desk, const Replica& replica, std::string_view original_id) {
+  SessionHome home;
+  home.replica = replica.id;
+  home.original_id = original_id;
+  home.since = birth_second(desk, replica);
+  home.incarnation = replica.vitals->incarnation.load(std::memory_order_relaxed);
+  return home;
+}
+
+void note_living(SessionStore& store, const Replica& replica, WallSeconds now) {
+  replica.vitals->note_listed(session_bucket(now),
+                              static_cast<std::uint32_t>(store.count_on(replica.id)));
+}
+
+void note_left(const Desk& desk, std::string_view replica_id) {
+  const Replica* replica = desk.pool.find(replica_id);
+  if (replica != nullptr &&
+      replica->vitals->admin.load(std::memory_order_relaxed) == AdminState::kDrain)
+    note_living(desk.state.store, *replica, desk.worker.wall_now());
+}
+
 std::string mark_of(std::string_view session_id) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   std::uint64_t hash = stable_hash(session_id);

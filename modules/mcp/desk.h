@@ -35,6 +35,18 @@ struct Desk {
 /// that it belongs to the replica's present life.
 [[nodiscard]] WallSeconds birth_second(const Desk& desk, const Replica& replica) noexcept;
 
+/// The home of a session opened on that replica now, or met there.
+[[nodiscard]] SessionHome home_on(const Desk& desk, const Replica& replica,
+                                  std::string_view original_id);
+
+/// Tells a replica's vitals how many sessions of `store` live on it.
+/// Cost: a look into each shard.
+void note_living(SessionStore& store, const Replica& replica, WallSeconds now);
+
+/// A session has ended on the replica, or left it. Where that one is drained, whoever waits for its
+/// last session hears of it at once; otherwise the caretaker tells soon enough.
+void note_left(const Desk& desk, std::string_view replica_id);
+
 /// A number by which log lines name a session, whose id is a secret.
 [[nodiscard]] std::string mark_of(std::string_view session_id);
 

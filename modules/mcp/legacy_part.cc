@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/http/mcp_head.h"
+#include "modules/mcp/carry_prelude.h"
 #include "modules/mcp/rpc_answer.h"
 #include "modules/mcp/rpc_message.h"
 
@@ -54,12 +55,18 @@ LegacyStream::LegacyStream(Exchange& exchange, const PartContext& context)
     : exchange_(exchange),
       replica_(*exchange.replica),
       context_(context),
+      hands_(context.state.hands_of(context.services.worker.worker())),
       open_(context.numbers, exchange),
       rewriter_(*this) {}
 
 LegacyStream::~LegacyStream() {
   if (client_id_.empty()) return;
+  const Instant now = context_.services.worker.now();
+  hands_.activity.end(client_id_, Doing::kStream, now);
+  context_.state.store.bury(client_id_, now);
   context_.numbers.note_ended(replica_.id, SessionEnd::kClosed);
+  if (replica_.vitals->admin.load(std::memory_order_relaxed) == AdminState::kDrain)
+    note_living(context_.state.store, replica_, context_.services.worker.wall_now());
 }
 
 std::string_view LegacyStream::wrap(std::string_view original) {
@@ -72,16 +79,16 @@ std::string_view LegacyStream::wrap(std::string_view original) {
   return {};
 }
 
+// So that it is counted, and, where ids are learnt, found.
 void LegacyStream::begin_session(std::string_view client_id, std::string_view original) {
   if (!client_id_.empty()) return;
-  if (context_.settings.session_ids == SessionIds::kLearn) {
-    WorkerServices& worker = context_.services.worker;
-    SessionRecord record;
-    record.home = {replica_.id, std::string(original), worker.wall_now(),
-                   replica_.vitals->incarnation.load(std::memory_order_relaxed), 0};
-    static_cast<void>(context_.state.store.keep(client_id, std::move(record), worker.now()));
-  }
+  WorkerServices& worker = context_.services.worker;
+  SessionRecord record;
+  record.home = {replica_.id, std::string(original), worker.wall_now(),
+                 replica_.vitals->incarnation.load(std::memory_order_relaxed), 0};
+  static_cast<void>(context_.state.store.keep(client_id, std::move(record), worker.now()));
   client_id_ = client_id;
+  hands_.activity.begin(client_id_, Doing::kStream, worker.now());
   context_.numbers.note_started(replica_.id);
 }
 
@@ -95,6 +102,24 @@ Taking LegacyPart::on_request(Exchange& exchange) {
   if (request.body.kind == BodyLength::Kind::kKnown && request.body.bytes <= kIntroductionBytesMax)
     exchange.body_wanted_bytes = kIntroductionBytesMax;
   return Taking::kMine;
+}
+
+Verdict LegacyPart::on_select(Exchange& exchange, Candidates&) {
+  if (exchange.request.method == Method::kPost) exchange.prelude = this;
+  return Verdict::kNext;
+}
+
+std::optional<Prelude::Result> LegacyPart::begin(Exchange& exchange, Host&) {
+  const std::string_view id = exchange.session.client_id;
+  const Instant now = context_.services.worker.now();
+  if (id.empty() || !context_.state.store.is_buried(id, now)) return Result::kGoOn;
+  context_.numbers.note_stale();
+  exchange.affinity.outcome = Outcome::kRefused;
+  exchange.affinity.cause = Cause::kExpired;
+  const RpcMessage message =
+      exchange.is_request_body_whole ? read_message(exchange.request_body) : RpcMessage{};
+  exchange.answer = session_not_found(exchange.arena, message.id);
+  return Result::kAnswer;
 }
 
 SessionCarrier::Place LegacyPart::find(Exchange& exchange, std::string_view client_id) {

@@ -5,6 +5,7 @@
 // (endpoint_rewriter.h); affinity takes it apart again in the POSTs, which are the part's own so
 // that nobody takes them for calls of the later revisions: their answers come on the stream.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,7 @@ class LegacyStream final : public PartNote, public ResponseHook, private Session
   Exchange& exchange_;
   const Replica& replica_;
   const PartContext& context_;
+  WorkerHands& hands_;
   OpenStream open_;
   std::string client_id_;  // of the session; empty until the replica has named it
   EndpointRewriter rewriter_;
@@ -49,9 +51,9 @@ class LegacyStream final : public PartNote, public ResponseHook, private Session
 };
 
 /// Says where sessions live whose ids are learnt; their loss is final, since a session is its
-/// stream.
+/// stream. A POST to one whose stream has ended goes to no replica: some never answer it.
 /// Thread: its worker.
-class LegacyPart final : public Part, private SessionCarrier {
+class LegacyPart final : public Part, private SessionCarrier, private Prelude {
  public:
   /// Bodies up to that size are looked at for the name of the client.
   static constexpr std::size_t kIntroductionBytesMax = 16 * 1024;
@@ -60,10 +62,14 @@ class LegacyPart final : public Part, private SessionCarrier {
 
   [[nodiscard]] ClientEra era() const noexcept override { return ClientEra::kLegacy; }
   Taking on_request(Exchange& exchange) override;
+  Verdict on_select(Exchange& exchange, Candidates& candidates) override;
   void on_response(Exchange& exchange) override;
 
  private:
   [[nodiscard]] Place find(Exchange& exchange, std::string_view client_id) override;
+  /// Asked when the session's id has been read, before its replica hears of the request.
+  std::optional<Result> begin(Exchange& exchange, Host& host) override;
+  void cancel() noexcept override {}
   void note_introduction(const Exchange& exchange);
 
   PartContext context_;

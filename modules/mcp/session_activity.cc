@@ -3,17 +3,19 @@
 
 namespace limpet::mcp {
 
-void SessionActivity::begin(std::string_view id, Doing doing, Instant now) {
+bool SessionActivity::begin(std::string_view id, Doing doing, Instant now) {
   ++(doing == Doing::kCall ? running_calls_ : open_streams_);
   auto at = sessions_.find(id);
-  if (at == sessions_.end()) {
+  const bool is_new = at == sessions_.end();
+  if (is_new) {
     if (sessions_.size() >= kSessionsMax) {
       store_.touch(id, now);
-      return;
+      return true;
     }
     at = sessions_.emplace(std::string(id), Use{}).first;
   }
   ++(doing == Doing::kCall ? at->second.calls : at->second.streams);
+  return is_new;
 }
 
 void SessionActivity::end(std::string_view id, Doing doing, Instant now) {

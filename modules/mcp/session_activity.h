@@ -30,8 +30,8 @@ class SessionActivity {
 
   explicit SessionActivity(SessionStore& store) noexcept : store_(store) {}
 
-  /// Something begins. Each begin has its end().
-  void begin(std::string_view id, Doing doing, Instant now);
+  /// Something begins. Each begin has its end(). True where the session was not in hand before.
+  bool begin(std::string_view id, Doing doing, Instant now);
   void end(std::string_view id, Doing doing, Instant now);
 
   /// Tells the store of everything used or busy since the last time, and forgets what is not busy;

@@ -68,8 +68,8 @@ struct SessionHome {
 struct SessionRecord {
   std::shared_ptr<const SessionBirth> birth;  ///< null where the session cannot be carried over
   SessionHome home;
-  std::string level;                       ///< of the last logging/setLevel; empty = none
-  std::vector<std::string> subscriptions;  ///< URIs, each once
+  std::string level{};                       ///< of the last logging/setLevel; empty = none
+  std::vector<std::string> subscriptions{};  ///< URIs, each once
 
   /// The memory that the record takes, about.
   [[nodiscard]] std::size_t bytes() const noexcept;

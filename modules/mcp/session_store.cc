@@ -77,7 +77,6 @@ void SessionStore::make_room(Shard& shard) const {
 
 Keeping SessionStore::keep(std::string_view id, SessionRecord record, Instant now) {
   Shard& shard = shard_of(id);
-  const std::size_t bytes = record.bytes() + id.size() + sizeof(Entry);
   const std::lock_guard lock(shard.mutex);
   if (is_dead(shard, hash_(id), now)) return Keeping::kBuried;
   if (record.bytes() > bounds_.record_bytes_max) {
@@ -85,6 +84,28 @@ Keeping SessionStore::keep(std::string_view id, SessionRecord record, Instant no
     return Keeping::kTooLarge;
   }
   if (const auto old = shard.table.find(id); old != shard.table.end()) remove(shard, old);
+  put_in(shard, id, std::move(record), now);
+  return Keeping::kKept;
+}
+
+void SessionStore::meet(std::string_view id, SessionHome home, Instant now) {
+  Shard& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  if (const auto at = shard.table.find(id); at != shard.table.end())
+    return use(shard, at->second, now);
+  if (!is_dead(shard, hash_(id), now))
+    put_in(shard, id, SessionRecord{.birth = nullptr, .home = std::move(home)}, now);
+}
+
+bool SessionStore::knows_birth(std::string_view id) {
+  Shard& shard = shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto at = shard.table.find(id);
+  return at != shard.table.end() && at->second.record.birth != nullptr;
+}
+
+void SessionStore::put_in(Shard& shard, std::string_view id, SessionRecord record, Instant now) {
+  const std::size_t bytes = record.bytes() + id.size() + sizeof(Entry);
   const auto [at, is_new] = shard.table.emplace(std::string(id), Entry{});
   Entry& entry = at->second;
   entry.record = std::move(record);
@@ -94,7 +115,6 @@ Keeping SessionStore::keep(std::string_view id, SessionRecord record, Instant no
   shard.counts.bytes += bytes;
   count_in(shard, entry.record.home);
   make_room(shard);
-  return Keeping::kKept;
 }
 
 std::optional<SessionRecord> SessionStore::find(std::string_view id, Instant now) {
@@ -228,10 +248,10 @@ std::vector<IdleSession> SessionStore::idle_since(Instant now, Duration idle, st
       const Entry& entry = shard->table.find(*id)->second;
       if (found.size() >= at_most || now - entry.used < idle) break;
       const SessionRecord& record = entry.record;
-      found.push_back({*id, record.home,
-                       record.birth == nullptr ? "" : record.birth->server.protocol_version,
-                       record.birth == nullptr ? "/" : record.birth->target,
-                       record.birth != nullptr && record.birth->by.credential != 0});
+      found.push_back(
+          {*id, record.home, record.birth == nullptr ? "" : record.birth->server.protocol_version,
+           record.birth == nullptr ? "/" : record.birth->target,
+           record.birth != nullptr && record.birth->by.credential != 0, record.birth == nullptr});
     }
   }
   return found;
@@ -255,6 +275,15 @@ std::map<std::string, std::uint64_t> SessionStore::living() {
     const std::lock_guard lock(shard->mutex);
     for (const auto& [replica, count] : shard->living)
       total[replica] += count;
+  }
+  return total;
+}
+
+std::uint64_t SessionStore::count_on(std::string_view replica) {
+  std::uint64_t total = 0;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    if (const auto at = shard->living.find(replica); at != shard->living.end()) total += at->second;
   }
   return total;
 }

@@ -55,6 +55,7 @@ struct IdleSession {
   std::string protocol_version;
   std::string target;
   bool had_credential = false;
+  bool was_met_only = false;  ///< opened elsewhere: it may be in use there
 };
 
 /// Thread: any; short locks, one of kShards.
@@ -64,6 +65,12 @@ class SessionStore {
 
   /// Takes a session in, in place of an earlier one of that id. kBuried where it has ended.
   Keeping keep(std::string_view id, SessionRecord record, Instant now);
+  /// A session that was not opened through this process was met at `home`: it is counted there from
+  /// now on. Where the session is known already, or has ended, only a use is noted. It cannot be
+  /// carried over: nothing is known of how it began.
+  void meet(std::string_view id, SessionHome home, Instant now);
+  /// Whether enough is known of the session to open it anew.
+  [[nodiscard]] bool knows_birth(std::string_view id);
   /// A copy of the record, which counts as a use.
   [[nodiscard]] std::optional<SessionRecord> find(std::string_view id, Instant now);
   /// Where the session lives; asked where its id alone does not say it: after a move, and for ids
@@ -97,6 +104,8 @@ class SessionStore {
 
   /// How many sessions live on each replica, by its id; replicas without any are missing.
   [[nodiscard]] std::map<std::string, std::uint64_t> living();
+  /// How many sessions live on that one.
+  [[nodiscard]] std::uint64_t count_on(std::string_view replica);
 
   [[nodiscard]] StoreCounts counts();
   [[nodiscard]] const StoreBounds& bounds() const noexcept { return bounds_; }
@@ -136,6 +145,7 @@ class SessionStore {
   template <typename Change>
   Keeping change(std::string_view id, const Change& apply);
   static void use(Shard& shard, Entry& entry, Instant now);
+  void put_in(Shard& shard, std::string_view id, SessionRecord record, Instant now);
   static void remove(Shard& shard, Table::iterator at);
   static void count_in(Shard& shard, const SessionHome& home);
   static void count_out(Shard& shard, const SessionHome& home);

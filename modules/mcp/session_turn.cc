@@ -62,8 +62,8 @@ void SessionTurn::on_request() {
   }
   if (sent_id_.empty()) return;
   is_call_ = request.method != Method::kGet;
-  desk_.hands.activity.begin(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
-                             desk_.worker.now());
+  is_met_now_ = desk_.hands.activity.begin(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
+                                           desk_.worker.now());
   exchange_.carrier = this;
   exchange_.answer_judge = this;
 }
@@ -135,8 +135,7 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
     end_session(client_id);
     return {Kind::kEnded};
   }
-  const bool may_be_known =
-      desk_.shared != nullptr || desk_.state.store.home_of(client_id, desk_.worker.now());
+  const bool may_be_known = desk_.shared != nullptr || desk_.state.store.knows_birth(client_id);
   const bool is_off = desk_.settings.carry_over == CarryPolicy::kOff;
   if (is_off || !may_be_known || (carry_ != nullptr && !carry_->may_try())) {
     const CarryEnd end = is_off         ? CarryEnd::kOff
@@ -301,6 +300,7 @@ void SessionTurn::on_response() {
   if (is_own_answer(exchange_)) return;
   const ResponseHead& response = *exchange_.response;
   const bool is_good = response.status / 100 == 2;
+  if (is_met_now_ && is_good) meet();
   const bool is_plain = response.fields.find("content-encoding") == nullptr;
   const BodyForm form =
       is_plain ? form_of(response.fields.value(FieldName::kContentType)) : BodyForm::kOther;
@@ -326,6 +326,14 @@ void SessionTurn::on_response() {
   if (form == BodyForm::kEvents) watch(StreamWatch::Kind::kCall, form);
 }
 
+// A session of another instance, or of a time before this process began, is counted like others.
+void SessionTurn::meet() {
+  const std::string_view id = exchange_.session.client_id;
+  if (id.empty() || exchange_.request.method == Method::kDelete) return;
+  desk_.state.store.meet(id, home_on(desk_, *exchange_.replica, exchange_.session.original_id),
+                         desk_.worker.now());
+}
+
 void SessionTurn::watch(StreamWatch::Kind kind, BodyForm form) {
   const RpcMessage* of = kind == StreamWatch::Kind::kGet ? nullptr : &message();
   announced_moves_ = home_moves_;
@@ -347,7 +355,9 @@ void SessionTurn::note_change() {
   if (said.method == RpcMethod::kSubscribe) kept = store.subscribe(id, said.uri);
   if (said.method == RpcMethod::kUnsubscribe) kept = store.unsubscribe(id, said.uri);
   if (kept != Keeping::kKept || desk_.shared == nullptr) return;
-  if (const auto record = store.find(id, desk_.worker.now())) desk_.shared->publish(id, *record);
+  const auto record = store.find(id, desk_.worker.now());
+  // Of a session that was only met here another instance knows more.
+  if (record && record->birth != nullptr) desk_.shared->publish(id, *record);
 }
 
 // Told before the client sees the answer, so that its next request finds the record.
@@ -360,11 +370,8 @@ void SessionTurn::on_opened(std::string_view json) {
   SessionRecord record;
   record.birth = make_birth(message(), exchange_.request_body, answer.result, presented(),
                             exchange_.request.target);
-  record.home.replica = exchange_.replica->id;
-  record.home.original_id =
-      is_learnt ? std::string_view(opened_id_) : exchange_.session.original_id;
-  record.home.since = birth_second(desk_, *exchange_.replica);
-  record.home.incarnation = exchange_.replica->vitals->incarnation.load(std::memory_order_relaxed);
+  record.home = home_on(desk_, *exchange_.replica,
+                        is_learnt ? std::string_view(opened_id_) : exchange_.session.original_id);
   if (record.home.original_id.empty()) return;
   if (desk_.shared != nullptr) desk_.shared->publish(opened_id_, record);
   static_cast<void>(desk_.state.store.keep(opened_id_, std::move(record), desk_.worker.now()));
@@ -390,6 +397,7 @@ void SessionTurn::end_session(std::string_view id) {
   if (home.empty() && exchange_.replica != nullptr) home = exchange_.replica->id;
   desk_.state.store.bury(id, desk_.worker.now());
   if (desk_.shared != nullptr) desk_.shared->bury(id);
+  note_left(desk_, home);
   desk_.numbers.note_ended(home, SessionEnd::kDeleted);
 }
 

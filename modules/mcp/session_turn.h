@@ -69,6 +69,7 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   void note_given_up(std::string_view client_id, CarryEnd end);
   [[nodiscard]] bool is_presented_by_its_own(std::string_view client_id);
   void note_change();
+  void meet();
   void watch(StreamWatch::Kind kind, BodyForm form);
   [[nodiscard]] Presented presented() const;
   void lose(LossCause cause);
@@ -87,7 +88,8 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   LossCause loss_ = LossCause::kGone;
   bool is_counted_lost_ = false;
   bool is_given_up_ = false;
-  bool is_call_ = false;  ///< of the session's activity; otherwise a stream
+  bool is_met_now_ = false;  ///< the session was not in this worker's hands before
+  bool is_call_ = false;     ///< of the session's activity; otherwise a stream
 };
 
 }  // namespace limpet::mcp

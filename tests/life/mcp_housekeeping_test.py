@@ -3,9 +3,11 @@
 replica that says nothing no longer than it may."""
 
 import json
+import subprocess
 
 from harness.client import once
-from harness.deadline import wait_until
+from harness.control import LIMPETCTL, succeed
+from harness.deadline import seconds, wait_until
 from harness.h2 import H2Client
 from harness.mcp_other import JSON, ModernReplica, SseClient, SseReplica, call, modern_fields
 from harness.mcp_other import Events as SseEvents
@@ -51,6 +53,67 @@ def test_a_replica_that_does_not_answer_is_not_asked_for_ever(life):
     owner.slow.set()
     assert result_of(client.call())["calls"] == 3, "the session is still there"
     assert other.sessions == {}
+
+
+def drained(daemon, replica, wait="60s"):
+    return subprocess.Popen([LIMPETCTL, "--socket", daemon.place.socket, "replica", "drain", replica.id, "--wait", wait],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def sessions_left(daemon, replica):
+    rows = json.loads(succeed(daemon, "--json", "replicas"))["replicas"]
+    return next(row["sessions"] for row in rows if row["id"] == replica.id)
+
+
+def test_a_drained_replica_has_no_session_left_as_soon_as_the_last_one_has_ended(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, workers=2)
+    clients = [McpClient(daemon.address).begin() for _ in range(6)]
+    mine = [client for client in clients if owner_of(client, replicas)[0] is replicas[0]]
+    waiting = drained(daemon, replicas[0])
+    wait_until(lambda: sessions_left(daemon, replicas[0]) == len(mine), "its sessions are counted")
+    for client in mine:
+        assert waiting.poll() is None, "there are sessions left"
+        result_of(client.call())
+        assert client.delete().status == 200
+    assert sessions_left(daemon, replicas[0]) == 0
+    said, _ = waiting.communicate(timeout=seconds(5))
+    assert waiting.returncode == 0 and "drained" in said, said
+    assert daemon.metrics().sum("limpet_replica_sessions", replica="a") == 0
+    assert daemon.metrics().sum("limpet_replica_sessions", replica="b") == len(clients) - len(mine)
+
+
+def test_a_drained_replica_has_no_session_left_as_soon_as_the_last_one_has_moved(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, mcp='drain_after = "0s"')
+    client = McpClient(daemon.address).begin()
+    owner, (other,) = owner_of(client, replicas)
+    waiting = drained(daemon, owner)
+    wait_until(lambda: result_of(client.call())["replica"] == other.id, "the session moves")
+    assert sessions_left(daemon, owner) == 0
+    said, _ = waiting.communicate(timeout=seconds(5))
+    assert waiting.returncode == 0, said
+    daemon.wait_metric("limpet_mcp_carry_overs_total", 1, replica=owner.id, result="carried")
+    daemon.wait_metric("limpet_mcp_sessions", 1, replica=other.id)
+
+
+def test_sessions_of_a_time_before_this_process_are_counted_until_they_end(life):
+    replicas = some(life, "a")
+    daemon = gateway(life, replicas)
+    clients = [McpClient(daemon.address).begin() for _ in range(2)]
+    daemon.stop()
+    daemon.start()
+    for client in clients:
+        result_of(client.call())
+    waiting = drained(daemon, replicas[0])
+    wait_until(lambda: sessions_left(daemon, replicas[0]) == 2, "both are known")
+    assert clients[0].delete().status == 200
+    wait_until(lambda: sessions_left(daemon, replicas[0]) == 1, "one is left")
+    assert waiting.poll() is None
+    assert clients[1].delete().status == 200
+    assert sessions_left(daemon, replicas[0]) == 0
+    waiting.communicate(timeout=seconds(5))
+    assert waiting.returncode == 0
 
 
 def test_sessions_are_counted_by_replica_tool_and_client(life):

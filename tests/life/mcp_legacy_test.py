@@ -105,6 +105,24 @@ def test_a_session_whose_replica_died_is_not_found_and_a_new_stream_begins_elsew
     assert SseClient(daemon).ask()["result"]["replica"] != home
 
 
+def test_a_session_whose_stream_is_over_is_not_found_and_its_replica_is_not_asked(life):
+    for ids in ("wrap", "learn"):
+        a, = sse(life, "a")
+        daemon = life.daemon([a], pool_keys=MCP, mcp=f'session_ids = "{ids}"', workers=4)
+        client, other = SseClient(daemon), SseClient(daemon)
+        assert "result" in client.ask()
+        daemon.wait_metric("limpet_mcp_sessions", 2, replica="a")
+        client.events.close()
+        daemon.wait_metric("limpet_mcp_sessions_ended_total", 1, replica="a", cause="closed")
+        posted = len(a.posted)
+        for _ in range(4):
+            response = client.post(id=5)
+            assert response.status == 404 and b"-32001" in response.body and b"5" in response.body, response
+        assert len(a.posted) == posted, "the replica would never answer"
+        assert "result" in other.ask()
+        wait_until(lambda: daemon.metrics().sum("limpet_mcp_sessions") == 1, "one is left")
+
+
 def test_two_instances_with_one_key_file_serve_one_session(life):
     replicas = sse(life, "a", "b", "c")
     one = life.daemon(replicas, pool_keys=MCP)

@@ -97,7 +97,7 @@ TEST_CASE("an old session in use holds a vanished replica, though the ledger has
   book.commit_rounds(kNow, kWall);
 
   const auto later = kWall + kSessionBucket * (static_cast<int>(kLiveSessionBuckets) + 1);
-  entry.vitals->share(1).note_hit(session_bucket(later));
+  entry.vitals->share(1).note_hit(SessionKind::kCookie, session_bucket(later));
   REQUIRE(book.end_round("web", kNow, later, ReplicaBook::Sessions::kKept).size() == 1);
   book.commit_rounds(kNow, later);
   const auto at_last = later + kSessionBucket * static_cast<int>(kHitBuckets);

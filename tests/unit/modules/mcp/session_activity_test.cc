@@ -14,10 +14,10 @@ TEST_CASE("session activity: one thing running is not shared, two are, and an en
   SessionStore store{StoreBounds{}};
   SessionActivity activity(store);
   CHECK_FALSE(activity.is_shared("id"));
-  activity.begin("id", Doing::kCall, kStart);
+  CHECK(activity.begin("id", Doing::kCall, kStart));
   CHECK(activity.is_busy("id"));
   CHECK_FALSE(activity.is_shared("id"));
-  activity.begin("id", Doing::kStream, kStart);
+  CHECK_FALSE(activity.begin("id", Doing::kStream, kStart));
   CHECK(activity.is_shared("id"));
   activity.end("id", Doing::kCall, kStart);
   CHECK_FALSE(activity.is_shared("id"));

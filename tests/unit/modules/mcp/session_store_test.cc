@@ -45,6 +45,25 @@ TEST_CASE("a session is remembered with what the client sets") {
   CHECK(store.set_level("other", "debug") == Keeping::kUnknown);
 }
 
+TEST_CASE("a session that was opened elsewhere is counted, and not taken for one that is known") {
+  SessionStore store({});
+  store.meet("s", {"a", "o", {}, 0, 0}, kStart);
+  CHECK(store.count_on("a") == 1);
+  CHECK_FALSE(store.knows_birth("s"));
+  REQUIRE(store.idle_since(kStart + minutes(1), minutes(1), 9).size() == 1);
+  CHECK(store.idle_since(kStart + minutes(1), minutes(1), 9).front().was_met_only);
+  store.keep("s", record_on("a"), kStart);
+  CHECK(store.knows_birth("s"));
+  store.meet("s", {"b", "o2", {}, 0, 0}, kStart + minutes(1));
+  CHECK(store.knows_birth("s"));
+  CHECK(store.count_on("a") == 1);
+  CHECK(store.count_on("b") == 0);
+  CHECK(store.idle_since(kStart + minutes(1), minutes(1), 9).empty());
+  store.bury("s", kStart);
+  store.meet("s", {"a", "o", {}, 0, 0}, kStart);
+  CHECK(store.count_on("a") == 0);
+}
+
 TEST_CASE("after a move the client's first id leads to the new home, however often it moves") {
   SessionStore store({});
   store.keep("s", record_on("a"), kStart);
