@@ -216,6 +216,7 @@ bool ClaimReader::read_query_session(Exchange& exchange, ExchangeState& state) {
   const QueryValue at = find_session_id_in_query(request.query);
   if (at.bytes == 0) return false;
   if (!take_session(exchange, state, request.query.substr(at.begin, at.bytes))) {
+    if (state.claim == Claim::kUnreadable) return true;
     const std::string_view type = text::trim(request.fields.value(FieldName::kContentType));
     if (!text::starts_with_ignoring_case(type, "application/json")) return false;
     state.claim = Claim::kUnreadable;
@@ -259,6 +260,8 @@ bool ClaimReader::take_learned(Exchange& exchange, ExchangeState& state, std::st
   state.original_id = id;
   if (recall(exchange, state, Purpose::kSession, whole)) return true;
   const SessionCarrier::Place place = exchange.carrier->find(exchange, id);
+  // Of a session it is, whatever the request looks like.
+  if (place.kind == SessionCarrier::Kind::kEnded) state.claim = Claim::kUnreadable;
   if (place.kind == SessionCarrier::Kind::kEnded || place.kind == SessionCarrier::Kind::kUnknown)
     return false;
   state.claim = Claim::kToken;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/http/mcp_head.h"
+#include "daemon/module/principal.h"
 #include "modules/mcp/carry_prelude.h"
 #include "modules/mcp/rpc_answer.h"
 #include "modules/mcp/rpc_message.h"
@@ -86,6 +87,8 @@ void LegacyStream::begin_session(std::string_view client_id, std::string_view or
   SessionRecord record;
   record.home = {replica_.id, std::string(original), worker.wall_now(),
                  replica_.vitals->incarnation.load(std::memory_order_relaxed), 0};
+  record.principal = principal_of(exchange_.request.fields, exchange_.client.tls_subject,
+                                  context_.settings.binding());
   static_cast<void>(context_.state.store.keep(client_id, std::move(record), worker.now()));
   client_id_ = client_id;
   hands_.activity.begin(client_id_, Doing::kStream, worker.now());
@@ -124,8 +127,14 @@ std::optional<Prelude::Result> LegacyPart::begin(Exchange& exchange, Host&) {
 
 SessionCarrier::Place LegacyPart::find(Exchange& exchange, std::string_view client_id) {
   if (exchange.session.is_lost) return {};
-  const auto home = context_.state.store.home_of(client_id, context_.services.worker.now());
-  const Replica* replica = home ? context_.services.pool->find(home->replica) : nullptr;
+  const auto record = context_.state.store.find(client_id, context_.services.worker.now());
+  if (!record) return {};
+  const std::uint64_t principal = principal_of(exchange.request.fields, exchange.client.tls_subject,
+                                               context_.settings.binding());
+  // Somebody else's is as one that has ended.
+  if (record->principal != principal) return {Kind::kEnded};
+  const SessionHome* home = &record->home;
+  const Replica* replica = context_.services.pool->find(home->replica);
   if (replica == nullptr) return {};
   const Vitals& vitals = *replica->vitals;
   const WallSeconds died(std::chrono::seconds(vitals.last_dead_s.load(std::memory_order_relaxed)));

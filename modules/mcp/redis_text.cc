@@ -197,6 +197,7 @@ std::optional<SessionRecord> read_record(std::string_view text) {
   if (has_birth == 1) {
     auto birth = std::make_shared<SessionBirth>();
     if (!take_birth(rest, *birth)) return std::nullopt;
+    record.principal = birth->by.principal;
     record.birth = std::move(birth);
   }
   return rest.empty() ? std::optional(std::move(record)) : std::nullopt;

@@ -70,6 +70,8 @@ struct SessionRecord {
   SessionHome home;
   std::string level{};                       ///< of the last logging/setLevel; empty = none
   std::vector<std::string> subscriptions{};  ///< URIs, each once
+  /// Whose the session is (bind_to), where its id does not say so by itself; 0 = nobody's.
+  std::uint64_t principal = 0;
 
   /// The memory that the record takes, about.
   [[nodiscard]] std::size_t bytes() const noexcept;

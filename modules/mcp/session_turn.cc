@@ -108,8 +108,7 @@ SessionCarrier::Place SessionTurn::find(Exchange& exchange, std::string_view cli
 bool SessionTurn::is_presented_by_its_own(std::string_view client_id) {
   if (desk_.settings.bind_to == PrincipalRule::Kind::kOff) return true;
   const auto record = desk_.state.store.find(client_id, desk_.worker.now());
-  return !record || record->birth == nullptr ||
-         record->birth->by.principal == presented().principal;
+  return !record || record->principal == presented().principal;
 }
 
 SessionCarrier::Place SessionTurn::move_to(const SessionHome& home) {
@@ -372,6 +371,7 @@ void SessionTurn::on_opened(std::string_view json) {
                             exchange_.request.target);
   record.home = home_on(desk_, *exchange_.replica,
                         is_learnt ? std::string_view(opened_id_) : exchange_.session.original_id);
+  record.principal = presented().principal;
   if (record.home.original_id.empty()) return;
   if (desk_.shared != nullptr) desk_.shared->publish(opened_id_, record);
   static_cast<void>(desk_.state.store.keep(opened_id_, std::move(record), desk_.worker.now()));

@@ -109,6 +109,40 @@ def test_a_legacy_session_is_bound_as_well(life):
     assert "result" in client.ask(2)
 
 
+def test_learnt_sessions_are_bound_as_well(life):
+    mcp = 'session_ids = "learn"\nbind_to = "header:X-User"'
+    ada, bob = ("X-User", "ada"), ("X-User", "bob")
+    replicas = [life.replica(id, McpReplica()) for id in "ab"]
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=mcp, workers=4)
+    client = BoundClient(daemon)
+    client.by = ada
+    home = who(client.begin())
+    before = sum(replica.count() for replica in replicas)
+    for _ in range(4):
+        for stranger in (bob, ()):
+            response = client.ask(by=stranger)
+            assert response.status == 404 and b"-32001" in response.body, response
+    assert sum(replica.count() for replica in replicas) == before, "no replica hears of it"
+    assert who(client.ask()) == home
+
+
+def test_learnt_legacy_sessions_are_bound_whatever_the_request_looks_like(life):
+    mcp = 'session_ids = "learn"\nbind_to = "header:X-User"'
+    replicas = [SseReplica("a")]
+    life.replicas.extend(replicas)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=mcp, workers=4)
+    client = SseClient(daemon, fields=[("X-User", "ada")])
+    assert "result" in client.ask()
+    posted = len(replicas[0].posted)
+    for user in ("bob", ""):
+        for form in ("application/json", "text/plain"):
+            response = daemon.once("POST", client.uri, [("Content-Type", form), ("X-User", user)],
+                                   b'{"jsonrpc":"2.0","id":5,"method":"ping"}')
+            assert response.status == 404 and b"-32001" in response.body, (user, form, response)
+    assert len(replicas[0].posted) == posted, "no replica hears of it"
+    assert "result" in client.ask(2)
+
+
 def test_learnt_ids_stay_as_they_are_and_meet_their_replica(life):
     replicas = [life.replica(id, McpReplica()) for id in "abc"]
     daemon = life.daemon(replicas, pool_keys=MCP, affinity=SHOW, mcp='session_ids = "learn"', workers=4)

@@ -218,6 +218,32 @@ TEST_CASE("where ids are learnt they stay as they are, and a connection asks onc
   CHECK((*legacy)->request.target == "/message?sessionId=orig");
 }
 
+// What a carrier says of a session that another principal presents.
+class NotTheirs final : public SessionCarrier {
+ public:
+  Place find(Exchange&, std::string_view asked) override {
+    return asked == "ada's" ? Place{Kind::kEnded} : Place{};
+  }
+};
+
+TEST_CASE("a learnt id of somebody else's leads nowhere, whatever the request looks like") {
+  McpRig rig("session_ids = \"learn\"\nbind_to = \"header:X-User\"");
+  NotTheirs carrier;
+  rig.carrier = &carrier;
+  const auto in_header = rig.post("/mcp", "ada's");
+  CHECK(is_refused(rig.select(*in_header), *in_header));
+  for (const std::string type : {"application/json", "text/plain"}) {
+    auto in_query = rig.request();
+    in_query->method("POST").target("/message?sessionId=ada's").header("content-type", type);
+    (*in_query)->carrier = &carrier;
+    CHECK(is_refused(rig.select(*in_query), *in_query));
+  }
+  auto other_app = rig.request();
+  other_app->method("POST").target("/form?sessionId=1").header("content-type", "text/plain");
+  (*other_app)->carrier = &carrier;
+  CHECK_FALSE(is_refused(rig.select(*other_app), *other_app));
+}
+
 TEST_CASE("a session that is bound to a certificate is unknown without it") {
   McpRig rig("bind_to = \"client-certificate\"");
   rig.client.tls_subject = "CN=ada";
