@@ -48,6 +48,9 @@ constexpr MetricEntry kEntries[] = {
     {"limpet_mcp_clients_total", kCounter, "pool,client,era",
      "Times that a client of MCP introduced itself, by the name of the program and its era: session, "
      "modern or legacy"},
+    {"limpet_mcp_doubts_total", kCounter, "pool,replica,result",
+     "Pings that asked a replica which owed an answer whether the session lives: alive, lost or "
+     "silent"},
     {"limpet_mcp_keep_alives_total", kCounter, "pool,replica",
      "Comments put into idle event streams of MCP"},
     {"limpet_mcp_listen_dropped_total", kCounter, "pool,cause",

@@ -205,6 +205,7 @@ void Relay::end() {
 
 void Relay::lose_replica() {
   if (state_ == State::kOver || replica() == nullptr) return;
+  has_redialled_ = true;  // another connection would meet the same replica
   on_attempt_failed(FailureCause::kReset);
 }
 

@@ -114,6 +114,7 @@ void McpModule::on_done(const Exchange& exchange) noexcept {
 
 void McpModule::on_tick(Instant now) {
   caretaker_.on_tick(now);
+  desk_.hands.doubts.on_tick(now);
   for (const auto& part : parts_)
     part->on_tick(now);
 }

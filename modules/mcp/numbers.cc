@@ -36,6 +36,11 @@ std::string_view name_of(ClientEra era) noexcept {
   return kNames[static_cast<std::size_t>(era)];
 }
 
+std::string_view name_of(DoubtEnd end) noexcept {
+  static constexpr std::array<std::string_view, kDoubtEnds> kNames = {"alive", "lost", "silent"};
+  return kNames[static_cast<std::size_t>(end)];
+}
+
 std::string_view name_of(ListenDrop drop) noexcept {
   static constexpr std::array<std::string_view, kListenDrops> kNames = {"unreadable", "unwanted",
                                                                         "slow-client"};
@@ -116,6 +121,13 @@ void Numbers::note_lost(const std::string& replica, LossCause cause) {
 void Numbers::note_carry(const std::string& replica, CarryEnd end) {
   metrics_
       .counter("limpet_mcp_carry_overs_total",
+               {{"pool", pool_}, {"replica", replica}, {"result", std::string(name_of(end))}})
+      .add();
+}
+
+void Numbers::note_doubt(const std::string& replica, DoubtEnd end) {
+  metrics_
+      .counter("limpet_mcp_doubts_total",
                {{"pool", pool_}, {"replica", replica}, {"result", std::string(name_of(end))}})
       .add();
 }

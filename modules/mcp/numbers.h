@@ -42,6 +42,11 @@ enum class ClientEra : std::uint8_t { kSession, kModern, kLegacy };
 inline constexpr std::size_t kClientEras = 3;
 [[nodiscard]] std::string_view name_of(ClientEra era) noexcept;
 
+/// What a ping found out about a replica that owed an answer.
+enum class DoubtEnd : std::uint8_t { kAlive, kLost, kSilent };
+inline constexpr std::size_t kDoubtEnds = 3;
+[[nodiscard]] std::string_view name_of(DoubtEnd end) noexcept;
+
 /// Why a notice did not reach the client of a subscriptions/listen stream.
 enum class ListenDrop : std::uint8_t {
   kUnreadable,  ///< too long, or no JSON
@@ -75,6 +80,7 @@ class Numbers {
   void note_client(ClientEra era, std::string_view name);
   /// Cost: a look-up by index. `replica` is null where none was chosen.
   void note_request(ClientEra era, const Replica* replica);
+  void note_doubt(const std::string& replica, DoubtEnd end);
   /// A request named a session that is not to be had any more: 404.
   void note_stale();
   /// A call was answered with an error since it may have run on a replica that was lost.

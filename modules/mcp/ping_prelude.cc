@@ -48,8 +48,16 @@ void PingPrelude::on_call_failed(FailureCause cause) {
   host_->on_prelude_over(Result::kGoOn);
 }
 
+DoubtEnd PingPrelude::on_silence() const {
+  if (status_ == 0) return DoubtEnd::kSilent;
+  const AskedOfSession asked{.method = Method::kPost, .has_session_id = true};
+  const Loss loss = judge_answer(asked, {status_, content_type_, body_, is_whole_});
+  return loss == Loss::kLost ? DoubtEnd::kLost : DoubtEnd::kAlive;
+}
+
 void PingPrelude::over(Whole whole) {
   call_.reset();
+  is_whole_ = whole == Whole::kYes;
   verdict_ = judge_ping({status_, content_type_, body_, whole == Whole::kYes});
   host_->on_prelude_over(Result::kGoOn);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // PingPrelude: settles a doubt: an answer that may say that the session is lost, or that the
-// request was bad. A ping on the same id, with the same credentials, tells which; the answer in
-// doubt waits.
+// request was bad, or no answer at all (doubts.h). A ping on the same id, with the same
+// credentials, tells which; the answer in doubt waits.
 
 #include <cstdint>
 #include <memory>
@@ -28,6 +28,10 @@ class PingPrelude final : public Prelude, private CallOwner {
 
   /// kNotLost where nothing could be found out.
   [[nodiscard]] Loss verdict() const noexcept { return verdict_; }
+  /// What it says where nothing was in doubt but that the replica is silent: only a plain word that
+  /// the session is not known counts against it. A refused connect does not: a replica that ends in
+  /// order takes no connections and still answers what it has begun.
+  [[nodiscard]] DoubtEnd on_silence() const;
 
   std::optional<Result> begin(Exchange& exchange, Host& host) override;
   void cancel() noexcept override { call_.reset(); }
@@ -46,6 +50,7 @@ class PingPrelude final : public Prelude, private CallOwner {
   std::uint16_t status_ = 0;
   std::string content_type_;
   std::string body_;
+  bool is_whole_ = false;
   Loss verdict_ = Loss::kNotLost;
 };
 

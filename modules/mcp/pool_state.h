@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "modules/mcp/carry_guard.h"
+#include "modules/mcp/doubts.h"
 #include "modules/mcp/modern_eras.h"
 #include "modules/mcp/modern_tasks.h"
 #include "modules/mcp/session_activity.h"
@@ -26,6 +27,7 @@ struct WorkerHands {
   explicit WorkerHands(SessionStore& store) : activity(store) {}
 
   SessionActivity activity;
+  Doubts doubts;
   std::unordered_set<StreamWatch*> streams;  ///< open GET streams of sessions
 };
 

@@ -47,7 +47,8 @@ bool is_mcp_request(const RequestHead& request) noexcept {
 // The request
 // ----------------------------------------------------------------------------------------------
 
-SessionTurn::SessionTurn(Desk& desk, Exchange& exchange) : desk_(desk), exchange_(exchange) {}
+SessionTurn::SessionTurn(Desk& desk, Exchange& exchange)
+    : desk_(desk), exchange_(exchange), doubt_(desk, exchange) {}
 
 SessionTurn::~SessionTurn() = default;
 
@@ -64,6 +65,7 @@ void SessionTurn::on_request() {
   is_call_ = request.method != Method::kGet;
   is_met_now_ = desk_.hands.activity.begin(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
                                            desk_.worker.now());
+  doubt_.begin();
   exchange_.carrier = this;
   exchange_.answer_judge = this;
 }
@@ -258,6 +260,8 @@ AnswerJudge::Verdict SessionTurn::judge_failure(Exchange& exchange, const Failur
       exchange.attempts_count == 0)
     return Verdict::kPass;
   if (carry_ != nullptr && carry_->new_home()) home_moves_ = carry_->new_home()->moves;
+  const Doubt::Finding finding = doubt_.take_finding();
+  if (finding == Doubt::Finding::kDenied) return judge_denial_in_silence();
   Attempt& attempt = exchange.attempts[exchange.attempts_count - 1U];
   switch (failure.repeat) {
     case Repeat::kForbidden:
@@ -269,14 +273,29 @@ AnswerJudge::Verdict SessionTurn::judge_failure(Exchange& exchange, const Failur
     case Repeat::kIfAllowed:
       break;
   }
-  const bool is_harmless = exchange.request.method == Method::kGet ||
-                           exchange.request.method == Method::kDelete ||
-                           message().kind == RpcKind::kNotification ||
-                           message().kind == RpcKind::kResponse || is_safe_to_repeat(message());
-  if (!is_harmless) return answer_unanswered();
+  if (!is_harmless()) return answer_unanswered();
   // Once: a replica that fails twice is no better the third time.
-  attempt.may_be_tried_again = repeats_ == 0 && failure.cause != FailureCause::kHeadTimeout;
+  attempt.may_be_tried_again = repeats_ == 0 && failure.cause != FailureCause::kHeadTimeout &&
+                               finding == Doubt::Finding::kNone;
   return repeat();
+}
+
+bool SessionTurn::is_harmless() {
+  const Method method = exchange_.request.method;
+  return method == Method::kGet || method == Method::kDelete ||
+         message().kind == RpcKind::kNotification || message().kind == RpcKind::kResponse ||
+         is_safe_to_repeat(message());
+}
+
+// The replica had the call, and does not know its session: the call may have run before that.
+AnswerJudge::Verdict SessionTurn::judge_denial_in_silence() {
+  if (is_harmless()) return on_denied();
+  loss_ = LossCause::kDenied;
+  lose(loss_);
+  if (desk_.settings.carry_over != CarryPolicy::kOff) return answer_unanswered();
+  desk_.numbers.note_stale();
+  exchange_.answer = session_not_found(exchange_.arena, message().id);
+  return Verdict::kAnswer;
 }
 
 // The call may have run, so nobody may send it again but its caller.
@@ -296,6 +315,7 @@ AnswerJudge::Verdict SessionTurn::answer_unanswered() {
 // ----------------------------------------------------------------------------------------------
 
 void SessionTurn::on_response() {
+  doubt_.end();
   if (is_own_answer(exchange_)) return;
   const ResponseHead& response = *exchange_.response;
   const bool is_good = response.status / 100 == 2;
@@ -405,6 +425,7 @@ void SessionTurn::end_session(std::string_view id) {
 // ----------------------------------------------------------------------------------------------
 
 void SessionTurn::on_done() noexcept {
+  doubt_.end();
   if (!sent_id_.empty())
     desk_.hands.activity.end(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
                              desk_.worker.now());

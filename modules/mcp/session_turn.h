@@ -15,6 +15,7 @@
 #include "daemon/module/exchange.h"
 #include "modules/mcp/carry_prelude.h"
 #include "modules/mcp/desk.h"
+#include "modules/mcp/doubts.h"
 #include "modules/mcp/lost_session.h"
 #include "modules/mcp/ping_prelude.h"
 #include "modules/mcp/rpc_message.h"
@@ -64,6 +65,8 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   Verdict on_denied();
   Verdict repeat();
   Verdict answer_unanswered();
+  [[nodiscard]] bool is_harmless();
+  Verdict judge_denial_in_silence();
   [[nodiscard]] std::string home_replica() const;
   void end_session(std::string_view id);
   void note_given_up(std::string_view client_id, CarryEnd end);
@@ -79,6 +82,7 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   std::string_view sent_id_;  ///< as the request has it
   std::string opened_id_;     ///< of an initialize that opened a session
   std::optional<RpcMessage> message_;
+  Doubt doubt_;
   std::unique_ptr<PingPrelude> ping_;
   std::unique_ptr<CarryPrelude> carry_;
   std::unique_ptr<StreamWatch> watch_;

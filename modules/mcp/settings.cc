@@ -62,6 +62,22 @@ void read_bounds(const ConfigReader& reader, McpSettings& settings) {
                                           "how long an ended session is remembered");
 }
 
+void read_doubts(const ConfigReader& reader, McpSettings& settings) {
+  settings.doubt_after =
+      reader.duration("doubt_after", settings.doubt_after, Off::kAllowed,
+                      "a ping asks a replica that owes an answer whether the session lives");
+  settings.hang_after =
+      reader.duration("hang_after", settings.hang_after, Off::kAllowed,
+                      "a replica that answers neither call nor pings for so long counts as lost");
+  if (settings.doubt_after < std::chrono::seconds(1))
+    reader.mistake("doubt_after", "doubt_after: expected 1s or more, or off");
+  if (settings.hang_after == kForever) return;
+  if (settings.doubt_after == kForever)
+    reader.mistake("hang_after", "hang_after: nobody asks; expected off, or a time in doubt_after");
+  else if (settings.hang_after < settings.doubt_after)
+    reader.mistake("hang_after", "hang_after: expected doubt_after or more, or off");
+}
+
 void read_carrying(const ConfigReader& reader, CarryBounds& carry) {
   carry.per_second = static_cast<std::uint32_t>(
       reader.number("carry_overs_per_second", carry.per_second, 0, 1'000'000,
@@ -112,6 +128,7 @@ McpSettings read_settings(const ConfigReader& reader) {
   read_binding(reader, settings);
   read_store(reader, settings);
   read_bounds(reader, settings);
+  read_doubts(reader, settings);
   read_carrying(reader, settings.carry);
   check_times(reader, settings);
   return settings;

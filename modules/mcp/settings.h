@@ -33,6 +33,11 @@ struct McpSettings {
   StoreBounds bounds;
   std::size_t tasks_max = 100'000;  ///< of which it is remembered where they are
   CarryBounds carry;
+  /// How long a replica may owe an answer before a ping on the same session asks whether it will
+  /// come; kForever = never asked.
+  Duration doubt_after = std::chrono::seconds(15);
+  /// How long it may answer neither the call nor pings before it counts as lost; kForever = never.
+  Duration hang_after = kForever;
   bool probes_eras = true;  ///< replicas are asked which revisions they speak
   /// How long a replica is drained before its idle sessions are carried over from it.
   Duration drain_after = std::chrono::seconds(30);

@@ -4,6 +4,7 @@ replica that says nothing no longer than it may."""
 
 import json
 import subprocess
+import threading
 
 from harness.client import once
 from harness.control import LIMPETCTL, succeed
@@ -53,6 +54,80 @@ def test_a_replica_that_does_not_answer_is_not_asked_for_ever(life):
     owner.slow.set()
     assert result_of(client.call())["calls"] == 3, "the session is still there"
     assert other.sessions == {}
+
+
+def calling(client, tool="slow"):
+    """A call that another thread waits for."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(client.call(tool)), daemon=True)
+    thread.start()
+    return thread, answers
+
+
+def answer_to(call, limit=20.0):
+    thread, answers = call
+    wait_until(lambda: answers, "the call is answered", limit)
+    thread.join()
+    return answers[0]
+
+
+def test_a_call_that_takes_long_is_asked_about_and_never_cut(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, mcp='doubt_after = "1s"\nhang_after = "1s"')
+    client = McpClient(daemon.address).begin()
+    owner, _ = owner_of(client, replicas)
+    call = calling(client)
+    wait_until(lambda: owner.pings >= 3, "the replica is asked time and again", 20)
+    daemon.wait_metric("limpet_mcp_doubts_total", 3, replica=owner.id, result="alive")
+    assert not call[1], "nobody answers in its place"
+    owner.slow.set()
+    assert result_of(answer_to(call))["replica"] == owner.id
+
+
+def test_by_default_a_replica_that_answers_no_ping_either_is_waited_for(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, mcp='doubt_after = "1s"')
+    client = McpClient(daemon.address).begin()
+    owner, _ = owner_of(client, replicas)
+    owner.is_deaf.set()
+    call = calling(client)
+    daemon.wait_metric("limpet_mcp_doubts_total", 1, limit=20, replica=owner.id, result="silent")
+    assert not call[1]
+    owner.slow.set()
+    assert result_of(answer_to(call))["replica"] == owner.id
+
+
+def test_a_replica_that_never_answers_a_call_of_a_session_it_has_forgotten_is_found_out(life):
+    for carry_over, expected in (("compatible", (200, -32000)), ("off", LOST)):
+        replicas = some(life, "a", "b")
+        daemon = gateway(life, replicas, mcp=f'doubt_after = "1s"\ncarry_over = "{carry_over}"')
+        client = McpClient(daemon.address).begin()
+        owner, others = owner_of(client, replicas)
+        call = calling(client)
+        wait_until(lambda: len(owner.calls) == 2, "the call has arrived")
+        owner.forget()
+        assert error_of(answer_to(call)) == (*expected, client.next), carry_over
+        daemon.wait_metric("limpet_mcp_doubts_total", 1, replica=owner.id, result="lost")
+        daemon.wait_metric("limpet_mcp_sessions_lost_total", 1, replica=owner.id, cause="denied")
+        assert len(owner.calls) == 2 and not any(other.calls for other in others), "nothing ran twice"
+        if carry_over == "compatible":
+            assert result_of(client.call())["calls"] == 1, "the session goes on"
+        else:
+            assert error_of(client.call()) == (*LOST, client.next)
+        owner.slow.set()
+
+
+def test_a_replica_that_answers_nothing_is_given_up_where_the_operator_says_when(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, mcp='doubt_after = "1s"\nhang_after = "1s"')
+    client = McpClient(daemon.address).begin()
+    owner, _ = owner_of(client, replicas)
+    owner.is_deaf.set()
+    call = calling(client)
+    assert error_of(answer_to(call)) == (200, -32000, client.next)
+    assert "answers neither a call nor pings" in daemon.errors()
+    assert len(owner.calls) == 2, "it ran once"
+    owner.slow.set()
 
 
 def drained(daemon, replica, wait="60s"):

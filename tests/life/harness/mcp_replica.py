@@ -59,6 +59,8 @@ class McpReplica(Replica):
         self.responses = []  # answers of clients to requests of its own
         self.calls = []  # ids of tools/call that ran
         self.slow = threading.Event()  # what the tool "slow" waits for
+        self.pings = 0
+        self.is_deaf = threading.Event()  # set: pings are not answered
         self.guard = threading.Lock()
         super().__init__(id, self.serve)
 
@@ -76,6 +78,10 @@ class McpReplica(Replica):
 
     def serve(self, peer, asked):
         known = self.sessions.get(asked.get("Mcp-Session-Id"))
+        if b'"ping"' in (asked.body or b""):
+            self.pings += 1
+            if self.is_deaf.is_set():
+                return peer.wait_for_end()
         if self.wants and asked.get("Authorization") != self.wants:
             return peer.answer(401, b"", self.fields(("WWW-Authenticate", "Bearer")))
         message = json.loads(asked.body) if asked.body else {}

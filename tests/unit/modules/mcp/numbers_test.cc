@@ -47,6 +47,7 @@ TEST_CASE("numbers: each is told by replica, and clients by their era") {
   numbers.note_ended("a", SessionEnd::kClosed);
   numbers.note_lost("b", LossCause::kDenied);
   numbers.note_carry("b", CarryEnd::kCarried);
+  numbers.note_doubt("a", DoubtEnd::kSilent);
   for (const ClientEra era : {ClientEra::kSession, ClientEra::kModern, ClientEra::kLegacy})
     numbers.note_client(era, "x");
   numbers.note_request(ClientEra::kModern, &pool->replicas[1]);
@@ -59,6 +60,8 @@ TEST_CASE("numbers: each is told by replica, and clients by their era") {
                 {{"pool", "pool"}, {"replica", "b"}, {"cause", "denied"}}) == 1);
   CHECK(counted("limpet_mcp_carry_overs_total",
                 {{"pool", "pool"}, {"replica", "b"}, {"result", "carried"}}) == 1);
+  CHECK(counted("limpet_mcp_doubts_total",
+                {{"pool", "pool"}, {"replica", "a"}, {"result", "silent"}}) == 1);
   for (const std::string era : {"session", "modern", "legacy"})
     CHECK(counted("limpet_mcp_clients_total", {{"pool", "pool"}, {"client", "x"}, {"era", era}}) ==
           1);

@@ -29,6 +29,8 @@ TEST_CASE("the defaults are those of the contract") {
   CHECK(read.settings.keep_alive == std::chrono::seconds(15));
   CHECK(read.settings.session_idle == std::chrono::minutes(30));
   CHECK(read.settings.bind_to == PrincipalRule::Kind::kOff);
+  CHECK(read.settings.doubt_after == std::chrono::seconds(15));
+  CHECK(read.settings.hang_after == kForever);
   CHECK(read.settings.tasks_max == 100'000);
   CHECK_FALSE(read.settings.store.has_value());
 }
@@ -45,6 +47,8 @@ store = "redis://127.0.0.1:6379/2"
 store_timeout = "100ms"
 max_records = 10
 max_tasks = 7
+doubt_after = "5s"
+hang_after = "2m"
 record_bytes = "8KiB"
 memory_bytes = "1MiB"
 max_subscriptions = 0
@@ -60,6 +64,8 @@ carry_over_timeout = "3s"
   CHECK(settings.carry_over == CarryPolicy::kAlways);
   CHECK(settings.keep_alive == kForever);
   CHECK(settings.tasks_max == 7);
+  CHECK(settings.doubt_after == std::chrono::seconds(5));
+  CHECK(settings.hang_after == std::chrono::minutes(2));
   CHECK(settings.session_idle == kForever);
   CHECK(settings.is_announced);
   CHECK(settings.binding().header == "x-user");
@@ -89,6 +95,16 @@ TEST_CASE("each mistake is told with what was expected") {
     CAPTURE(row.first);
     CHECK(Read(row.first).mistakes().find(row.second) != std::string::npos);
   }
+}
+
+TEST_CASE("times of doubt that would ask nobody, or at once, are mistakes") {
+  const auto says = [](std::string_view lines, std::string_view part) {
+    return Read(lines).mistakes().find(part) != std::string::npos;
+  };
+  CHECK(says("doubt_after = \"100ms\"", "doubt_after: expected 1s or more, or off"));
+  CHECK(says("hang_after = \"5s\"", "hang_after: expected doubt_after or more, or off"));
+  CHECK(says("doubt_after = \"off\"\nhang_after = \"1m\"", "hang_after: nobody asks"));
+  CHECK(Read("doubt_after = \"off\"").mistakes().empty());
 }
 
 }  // namespace
