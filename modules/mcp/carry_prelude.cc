@@ -245,11 +245,9 @@ std::optional<Prelude::Result> CarryPrelude::settle() {
   const Replica& replica = *exchange_->replica;
   SessionHome home = home_on(desk_, replica, handshake_->new_id());
   const Keeping kept = store.move(order_.id, home, desk_.worker.now());
-  if (kept != Keeping::kKept) {
-    drop_new_session();
+  if (kept != Keeping::kKept)
     return kept == Keeping::kBuried ? give_up(CarryEnd::kEnded, "its client has ended it meanwhile")
                                     : give_up(CarryEnd::kUnknown, "its record made room meanwhile");
-  }
   if (desk_.settings.carry_over == CarryPolicy::kAlways)
     static_cast<void>(store.renew(order_.id, handshake_->server()));
   const std::optional<SessionRecord> moved = store.find(order_.id, desk_.worker.now());

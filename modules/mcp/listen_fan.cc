@@ -43,14 +43,20 @@ class ListenFan::Leg final : public CallOwner {
     std::string out;
     if (is_stream_)
       fan_.merge_.feed(index_, bytes, out);
-    else if (answer_.size() + bytes.size() <= ListenMerge::kEventBytesMax)
-      answer_ += bytes;
+    else
+      keep(bytes);
     fan_.tell(std::move(out));
   }
   void on_call_end() override { end(); }
   void on_call_failed(FailureCause) override { end(); }
 
  private:
+  // Half an answer says nothing, so one that is too long is not kept at all.
+  void keep(std::string_view bytes) {
+    if (answer_bytes_ <= ListenMerge::kEventBytesMax) answer_ += bytes;
+    answer_bytes_ += bytes.size();
+    if (answer_bytes_ > ListenMerge::kEventBytesMax) answer_.clear();
+  }
   void end() {
     is_over_ = true;
     std::string out;
@@ -68,6 +74,7 @@ class ListenFan::Leg final : public CallOwner {
   bool is_stream_ = false;
   bool is_over_ = false;
   std::string answer_;
+  std::size_t answer_bytes_ = 0;
   std::unique_ptr<ReplicaCall> call_;
 };
 
