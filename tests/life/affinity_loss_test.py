@@ -6,10 +6,10 @@ import threading
 
 from harness.affinity import OUTCOMES, SHOW, outcome, who
 from harness.client import request
-from harness.config import entry
-from harness.deadline import seconds, wait_until
+from harness.config import EVENLY, entry
+from harness.deadline import PATIENCE, seconds, wait_until
+from harness.gate import Gate
 from harness.life import shaped
-from harness.replica import say_who
 
 
 def owner_of(jar, replicas):
@@ -44,10 +44,10 @@ def test_preset_strict_refuses_when_the_replica_is_down(life):
 
 def test_on_down_waits_for_a_replica_that_comes_back(life):
     replicas = life.some("a", "b")
-    health = ('active = { type = "http", path = "/healthz", interval = "100ms", timeout = "100ms", rise = 1, '
+    health = ('active = { type = "http", path = "/healthz", interval = "100ms", timeout = "5s", rise = 1, '
               'fall = 1, jitter = 0 }\ninitial = "up"\n')
     daemon = life.daemon(replicas, health=health, balance='panic_threshold = 0',
-                         affinity=SHOW + 'on_down = "wait:10s then refuse:503"\non_gone = "refuse:503"')
+                         affinity=SHOW + 'on_down = "wait:60s then refuse:503"\non_gone = "refuse:503"')
     jar = daemon.jar()
     owner = owner_of(jar, replicas)
     owner.stop()
@@ -58,20 +58,8 @@ def test_on_down_waits_for_a_replica_that_comes_back(life):
     wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == 1, "the request waits")
     assert answers == []
     owner.start()
-    asker.join(seconds(10))
+    asker.join(seconds(PATIENCE))
     assert outcome(answers[0]) == ("waited", "down", owner.id), answers
-
-
-class Holding:
-    """Keeps requests for /hold until it is told to let go."""
-
-    def __init__(self):
-        self.go = threading.Event()
-
-    def __call__(self, peer, request):
-        if request.target == "/hold":
-            assert self.go.wait(seconds(20))
-        say_who(peer, request)
 
 
 def hold(jar, replica):
@@ -85,9 +73,9 @@ def hold(jar, replica):
 
 
 def test_a_full_replica_is_waited_for(life):
-    handle = Holding()
+    handle = Gate("/hold")
     replicas = life.some("a", "b", handle=handle)
-    daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "wait:20s then move"')
+    daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "wait:60s then move"')
     jar = daemon.jar()
     owner = owner_of(jar, replicas)
     first, _ = hold(jar, owner)
@@ -95,14 +83,14 @@ def test_a_full_replica_is_waited_for(life):
     second = threading.Thread(target=lambda: answers.append(jar.get("/second")))
     second.start()
     wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == 1, "it waits")
-    handle.go.set()
+    handle.open.set()
     first.join()
-    second.join(seconds(10))
+    second.join(seconds(PATIENCE))
     assert outcome(answers[0]) == ("waited", "full", owner.id), answers
 
 
 def test_after_the_wait_a_session_moves_from_a_full_replica(life):
-    handle = Holding()
+    handle = Gate("/hold")
     replicas = life.some("a", "b", handle=handle)
     daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "wait:200ms then move"')
     jar = daemon.jar()
@@ -110,15 +98,15 @@ def test_after_the_wait_a_session_moves_from_a_full_replica(life):
     first, _ = hold(jar, owner)
     response = jar.get("/second")
     assert outcome(response)[:2] == ("moved", "full") and who(response) != owner.id, response
-    handle.go.set()
+    handle.open.set()
     first.join()
 
 
 def test_a_session_that_moves_after_its_wait_queues_where_all_are_full(life):
-    handle = Holding()
+    handle = Gate("/hold")
     replicas = life.some("a", "b", handle=handle)
-    daemon = life.daemon(replicas, workers=1, balance='max_requests = 1\nqueue_timeout = "20s"',
-                         affinity=SHOW + 'on_full = "wait:1s then move"')
+    daemon = life.daemon(replicas, workers=1, balance='max_requests = 1\nqueue_timeout = "60s"',
+                         affinity=SHOW + 'on_full = "wait:3s then move"')
     jar = daemon.jar()
     owner = owner_of(jar, replicas)
     other = next(r for r in replicas if r is not owner)
@@ -130,45 +118,45 @@ def test_a_session_that_moves_after_its_wait_queues_where_all_are_full(life):
     for waiting, what in ((1, "it waits for its own replica"), (0, "that wait is over")):
         wait_until(lambda: daemon.metrics().sum("limpet_replica_queue", replica=owner.id) == waiting, what)
     assert answers == [], answers
-    handle.go.set()
+    handle.open.set()
     for thread in (first, second, third):
-        thread.join(seconds(10))
+        thread.join(seconds(PATIENCE))
     assert answers[0].status == 200, answers
 
 
 def test_on_full_may_refuse(life):
-    handle = Holding()
+    handle = Gate("/hold")
     replicas = life.some("a", "b", handle=handle)
     daemon = life.daemon(replicas, balance="max_requests = 1", affinity=SHOW + 'on_full = "refuse:503"')
     jar = daemon.jar()
     first, _ = hold(jar, owner_of(jar, replicas))
     response = jar.get("/second")
     assert response.status == 503 and outcome(response)[:2] == ("refused", "full"), response
-    handle.go.set()
+    handle.open.set()
     first.join()
 
 
 def test_a_request_that_waits_longer_than_queue_timeout_gets_503(life):
-    handle = Holding()
+    handle = Gate("/hold")
     a = life.replica("a", handle)
     daemon = life.daemon([a], balance='max_requests = 1\nqueue_timeout = "300ms"')
     first, _ = hold(daemon.jar(), a)
     assert daemon.once("GET", "/second").status == 503
-    handle.go.set()
+    handle.open.set()
     first.join()
     assert daemon.once("GET", "/third").status == 200
 
 
 def test_a_queue_that_is_full_refuses_at_once(life):
-    handle = Holding()
+    handle = Gate("/hold")
     a = life.replica("a", handle)
-    daemon = life.daemon([a], workers=1, balance='max_requests = 1\nqueue = 1\nqueue_timeout = "20s"')
+    daemon = life.daemon([a], workers=1, balance='max_requests = 1\nqueue = 1\nqueue_timeout = "60s"')
     first, _ = hold(daemon.jar(), a)
     clients = [daemon.client() for _ in range(5)]
     for client in clients:
         client.send(request("GET", "/"))
     wait_until(lambda: len(ready(clients)) == 4, "four of five are answered at once")
-    handle.go.set()
+    handle.open.set()
     first.join()
     assert sorted(client.response().status for client in clients) == [200, 503, 503, 503, 503]
 
@@ -179,11 +167,11 @@ def ready(clients):
 
 def test_a_drained_replica_keeps_its_sessions_and_takes_no_new_ones(life):
     a, b = life.some("a", "b")
-    daemon = life.prepare(shaped([a, b], affinity=SHOW)).start()
+    daemon = life.prepare(shaped([a, b], affinity=SHOW, balance=EVENLY)).start()
     jars = [daemon.jar() for _ in range(20)]
     homes = [who(jar.get()) for jar in jars]
     assert set(homes) == {"a", "b"}
-    daemon.reload(shaped([entry(a, state="drain"), b], affinity=SHOW))
+    daemon.reload(shaped([entry(a, state="drain"), b], affinity=SHOW, balance=EVENLY))
     assert [who(jar.get()) for jar in jars] == homes
     assert {who(daemon.once("GET", "/")) for _ in range(20)} == {"b"}
 
@@ -191,10 +179,11 @@ def test_a_drained_replica_keeps_its_sessions_and_takes_no_new_ones(life):
 def test_on_draining_move_moves_sessions_off(life):
     a, b = life.some("a", "b")
     moving = SHOW + 'on_draining = "move"'
-    daemon = life.prepare(shaped([a, b], affinity=moving)).start()
+    daemon = life.prepare(shaped([a, b], affinity=moving, balance=EVENLY)).start()
     jars = [daemon.jar() for _ in range(20)]
     homes = [who(jar.get()) for jar in jars]
-    daemon.reload(shaped([entry(a, state="drain"), b], affinity=moving))
+    assert set(homes) == {"a", "b"}
+    daemon.reload(shaped([entry(a, state="drain"), b], affinity=moving, balance=EVENLY))
     for jar, home in zip(jars, homes):
         response = jar.get()
         assert who(response) == "b"
@@ -204,7 +193,7 @@ def test_on_draining_move_moves_sessions_off(life):
 def test_a_restarted_replica_is_gone_for_a_strict_pool_and_itself_for_a_lenient_one(life):
     for incarnation, expected in (("strict", ("moved", "gone")), ("ignore", ("hit", ""))):
         replicas = life.some("a", "b")
-        daemon = life.daemon(replicas, affinity=SHOW + f'incarnation = "{incarnation}"')
+        daemon = life.daemon(replicas, affinity=SHOW + f'incarnation = "{incarnation}"', balance=EVENLY)
         jar, other = daemon.jar(), daemon.jar()
         owner = owner_of(jar, replicas)
         while who(other.get()) != owner.id:

@@ -2,14 +2,14 @@
 """What a managed sticky-session ingress does, row by row, and what it leaves to be wished for."""
 
 from harness.affinity import OUTCOMES, SHOW, cookies, outcome, who
-from harness.config import entry
+from harness.config import EVENLY, entry
 from harness.deadline import wait_until
 from harness.life import shaped
 
 
 def test_first_request_goes_to_any_available_replica_and_gets_a_cookie(life):
     replicas = life.some("a", "b", "c")
-    daemon = life.daemon(replicas, affinity=SHOW)
+    daemon = life.daemon(replicas, affinity=SHOW, balance=EVENLY)
     met = set()
     for _ in range(40):
         response = daemon.once("GET", "/")
@@ -60,7 +60,7 @@ def test_affinity_is_on_by_default_and_from_empty_turns_it_off(life):
     sticky = life.daemon(replicas)
     jar = sticky.jar()
     assert len({who(jar.get()) for _ in range(20)}) == 1
-    free = life.daemon(replicas, affinity="from = []")
+    free = life.daemon(replicas, affinity="from = []", balance=EVENLY)
     jar = free.jar()
     answers = [jar.get() for _ in range(40)]
     assert {who(answer) for answer in answers} == {"a", "b"}
@@ -104,9 +104,6 @@ def test_revisions_weights_for_new_sessions_old_ones_stay(life):
     assert 50 < met.count("a") < 150, met.count("a")
 
 
-ROUND = 'policy = "round-robin"\nslow_start = "off"'
-
-
 def scale(life, daemon, ten, change_to):
     """From two replicas to ten and back; `change_to(replicas)` tells the daemon and returns when it knows."""
     two = ten[:2]
@@ -135,8 +132,8 @@ def scale(life, daemon, ten, change_to):
 
 def test_scaling_from_2_to_10_replicas_and_back_by_reload(life):
     ten = life.some(*[f"r{n}" for n in range(10)])
-    daemon = life.prepare(shaped(ten[:2], balance=ROUND)).start()
-    scale(life, daemon, ten, lambda replicas: daemon.reload(shaped(replicas, balance=ROUND)))
+    daemon = life.prepare(shaped(ten[:2], balance=EVENLY)).start()
+    scale(life, daemon, ten, lambda replicas: daemon.reload(shaped(replicas, balance=EVENLY)))
 
 
 def test_scaling_from_2_to_10_replicas_and_back_by_a_watched_file(life):
@@ -150,7 +147,7 @@ def test_scaling_from_2_to_10_replicas_and_back_by_a_watched_file(life):
         fresh.replace(path)
 
     write(ten[:2])
-    daemon = life.prepare(shaped([], discovery=f'type = "file"\npath = "{path}"', balance=ROUND), place).start()
+    daemon = life.prepare(shaped([], discovery=f'type = "file"\npath = "{path}"', balance=EVENLY), place).start()
 
     def change_to(replicas):
         write(replicas)
@@ -158,7 +155,7 @@ def test_scaling_from_2_to_10_replicas_and_back_by_a_watched_file(life):
 
         def known():  # the replicas that new sessions go to
             return {who(daemon.once("GET", "/")) for _ in range(20)} == wanted
-        wait_until(known, f"the daemon follows the file to {len(wanted)} replicas", 10)
+        wait_until(known, f"the daemon follows the file to {len(wanted)} replicas")
     scale(life, daemon, ten, change_to)
 
 
@@ -167,7 +164,7 @@ def test_a_watched_file_with_mistakes_changes_nothing(life):
     place = life.place()
     path = place.dir / "replicas.txt"
     path.write_text(f"a {a.address}\nb {b.address}\n")
-    daemon = life.prepare(shaped([], discovery=f'type = "file"\npath = "{path}"', balance=ROUND), place).start()
+    daemon = life.prepare(shaped([], discovery=f'type = "file"\npath = "{path}"', balance=EVENLY), place).start()
     fresh = path.with_suffix(".new")
     fresh.write_text(f"a {a.address}\nb nonsense\n")
     fresh.replace(path)

@@ -6,6 +6,7 @@ import re
 from harness.affinity import OUTCOMES, SHOW, McpClient, McpReplica, outcome, who
 
 MCP = 'preset = "mcp"'
+QUIET = "probe_eras = false"  # every request that a replica sees is a client's
 
 
 def test_a_header_ties_the_requests_of_one_user_together(life):
@@ -68,7 +69,7 @@ def mcp_replicas(life, *ids):
 
 def test_an_mcp_session_meets_its_replica_without_any_cookie(life):
     replicas = mcp_replicas(life, "a", "b", "c")
-    daemon = life.daemon(replicas, pool_keys=MCP, affinity=SHOW, workers=4)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET, affinity=SHOW, workers=4)
     clients = [McpClient(daemon) for _ in range(20)]
     homes = [who(client.begin()) for client in clients]
     assert len(set(homes)) > 1
@@ -81,7 +82,7 @@ def test_an_mcp_session_meets_its_replica_without_any_cookie(life):
 
 def test_the_session_id_is_wrapped_for_the_client_and_bare_for_the_replica(life):
     a = life.replica("a", McpReplica())
-    daemon = life.daemon([a], pool_keys=MCP)
+    daemon = life.daemon([a], pool_keys=MCP, mcp=QUIET)
     client = McpClient(daemon)
     client.begin()
     original = next(iter(a.handle.sessions))
@@ -96,7 +97,7 @@ def test_the_session_id_is_wrapped_for_the_client_and_bare_for_the_replica(life)
 def test_an_id_that_the_replica_repeats_is_wrapped_the_same_way(life):
     def handle(peer, request):
         peer.answer(200, b"{}", [("X-Replica", peer.replica.id), ("Mcp-Session-Id", "fixed-id")])
-    daemon = life.daemon([life.replica(handle=handle)], pool_keys=MCP)
+    daemon = life.daemon([life.replica(handle=handle)], pool_keys=MCP, mcp=QUIET)
     client = McpClient(daemon)
     client.begin()
     assert client.ask().get("Mcp-Session-Id") == client.id
@@ -104,7 +105,7 @@ def test_an_id_that_the_replica_repeats_is_wrapped_the_same_way(life):
 
 def test_get_streams_and_delete_meet_the_owner(life):
     replicas = mcp_replicas(life, "a", "b", "c")
-    daemon = life.daemon(replicas, pool_keys=MCP)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET)
     for _ in range(10):
         client = McpClient(daemon)
         home = who(client.begin())
@@ -119,7 +120,7 @@ def test_get_streams_and_delete_meet_the_owner(life):
 def test_no_id_is_no_pinning(life):
     def stateless(peer, request):
         peer.answer(200, b'{"jsonrpc":"2.0","id":7,"result":{}}', [("X-Replica", peer.replica.id)])
-    daemon = life.daemon(life.some("a", "b", handle=stateless), pool_keys=MCP)
+    daemon = life.daemon(life.some("a", "b", handle=stateless), pool_keys=MCP, mcp=QUIET)
     client = McpClient(daemon)
     met = {who(client.ask("initialize")) for _ in range(20)}
     met |= {who(client.ask()) for _ in range(20)}
@@ -128,7 +129,7 @@ def test_no_id_is_no_pinning(life):
 
 def test_a_forged_id_gets_404_and_no_byte_reaches_a_replica(life):
     replicas = mcp_replicas(life, "a", "b")
-    daemon = life.daemon(replicas, pool_keys=MCP)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET)
     client = McpClient(daemon)
     client.begin()
     other = McpClient(daemon)
@@ -150,7 +151,7 @@ def test_a_forged_id_gets_404_and_no_byte_reaches_a_replica(life):
 
 def test_a_session_whose_replica_is_gone_gets_a_clean_404(life):
     replicas = mcp_replicas(life, "a", "b")
-    daemon = life.daemon(replicas, pool_keys=MCP, affinity=SHOW)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET, affinity=SHOW)
     client = McpClient(daemon)
     home = who(client.begin())
     next(r for r in replicas if r.id == home).stop()
@@ -164,7 +165,7 @@ def test_a_session_whose_replica_is_gone_gets_a_clean_404(life):
 
 def test_mcp_sessions_are_placed_where_there_are_fewest(life):
     replicas = mcp_replicas(life, "a", "b", "c")
-    daemon = life.daemon(replicas, pool_keys=MCP, workers=1)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET, workers=1)
     for _ in range(30):
         McpClient(daemon).begin()
     assert [len(r.handle.sessions) for r in replicas] == [10, 10, 10]
@@ -172,7 +173,7 @@ def test_mcp_sessions_are_placed_where_there_are_fewest(life):
 
 def test_mcp_sessions_survive_a_restart_of_the_daemon(life):
     replicas = mcp_replicas(life, "a", "b")
-    daemon = life.daemon(replicas, pool_keys=MCP, affinity=SHOW)
+    daemon = life.daemon(replicas, pool_keys=MCP, mcp=QUIET, affinity=SHOW)
     clients = [McpClient(daemon) for _ in range(10)]
     homes = [who(client.begin()) for client in clients]
     assert daemon.stop() == 0
@@ -183,7 +184,7 @@ def test_mcp_sessions_survive_a_restart_of_the_daemon(life):
 
 def test_host_and_origin_reach_an_mcp_server_unchanged(life):
     a = life.replica("a", McpReplica())
-    daemon = life.daemon([a], pool_keys=MCP)
+    daemon = life.daemon([a], pool_keys=MCP, mcp=QUIET)
     daemon.once("POST", "/", [("Origin", "http://evil.example")], b'{"method":"initialize"}', host="evil.example")
     assert a.requests[0].get("Origin") == "http://evil.example"
     assert a.requests[0].get("Host") == "evil.example"

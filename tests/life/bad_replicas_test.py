@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replicas that misbehave: their faults never look like success, and never become somebody else's."""
 
+import select
+import socket
 import threading
 import time
 
 from harness.client import request
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, Skip, seconds, wait_until
 from harness.message import Closed, Truncated
 from harness.replica import say_who
 
@@ -120,7 +122,7 @@ def test_an_answer_to_nobody_ends_the_connection(life):
     daemon = life.daemon([a], workers=1)
     assert daemon.once("GET", "/").body == b"first"
     told.set()
-    assert ended.wait(seconds(5)), "a connection that spoke unasked stays in the cache"
+    assert ended.wait(seconds(PATIENCE)), "a connection that spoke unasked stays in the cache"
 
 
 def closing_when_reused(replica_log):
@@ -214,7 +216,6 @@ def test_a_replica_that_stops_in_mid_body_is_cut_after_response_body(life):
 
 
 def test_a_connect_that_hangs_is_given_up_and_moves(life):
-    import socket
     deaf = socket.socket()
     deaf.bind(("127.0.0.1", 0))
     deaf.listen(0)
@@ -224,10 +225,12 @@ def test_a_connect_that_hangs_is_given_up_and_moves(life):
         filler.setblocking(False)
         filler.connect_ex(deaf.getsockname())
         fillers.append(filler)
+    if select.select([], [fillers[-1]], [], 0.5)[1]:
+        raise Skip("this system's queue takes more connections than were asked for")
     b = life.replica("b")
     hanging = ("a", "127.0.0.1:%d" % deaf.getsockname()[1])
-    daemon = life.daemon([hanging, b], timeouts='connect = "300ms"', health=PATIENT)
-    for _ in range(6):
+    daemon = life.daemon([hanging, b], timeouts='connect = "2s"', health=PATIENT)
+    for _ in range(4):
         response = daemon.once("POST", "/", body=b"x")
         assert response.status == 200 and response.get("X-Replica") == "b", response
     for held in (*fillers, deaf):

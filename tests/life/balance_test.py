@@ -5,8 +5,8 @@ import threading
 
 from harness.affinity import who
 from harness.config import entry
-from harness.deadline import seconds, wait_until
-from harness.replica import say_who
+from harness.deadline import PATIENCE, seconds, wait_until
+from harness.gate import Gate
 
 FREE = "from = []"
 
@@ -39,7 +39,9 @@ def test_every_policy_reaches_every_replica(life):
     replicas = life.some("a", "b", "c")
     for policy in ("two-choices", "least-requests", "sessions", "round-robin", "random"):
         daemon = life.daemon(replicas, affinity=FREE, balance=f'policy = "{policy}"')
-        assert set(shares(daemon, 90)) == {"a", "b", "c"}, policy
+        met = set(shares(daemon, 90))
+        # One that was slow a moment ago may have to wait until that is forgotten.
+        wait_until(lambda: met.update(shares(daemon, 10)) or met == {"a", "b", "c"}, f"{policy} reaches all, not {met}", 40)
         daemon.stop()
 
 
@@ -61,54 +63,35 @@ def test_a_backup_takes_requests_only_when_the_others_cannot(life):
     assert shares(daemon, 10) == {"b": 10}
 
 
-class Holding:
-    """Keeps requests for /hold until it is told to let go."""
-
-    def __init__(self):
-        self.go = threading.Event()
-        self.lock = threading.Lock()
-        self.now = self.most = 0
-
-    def __call__(self, peer, request):
-        with self.lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        if request.target == "/hold":
-            assert self.go.wait(seconds(20))
-        with self.lock:
-            self.now -= 1
-        say_who(peer, request)
-
-
 def test_max_requests_holds_and_the_queue_is_served_in_the_end(life):
-    handle = Holding()
+    handle = Gate("/hold")
     a = life.replica("a", handle)
-    daemon = life.daemon([a], affinity=FREE, workers=1, balance='max_requests = 2\nqueue_timeout = "20s"')
+    daemon = life.daemon([a], affinity=FREE, workers=1, balance='max_requests = 2\nqueue_timeout = "60s"')
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(daemon.once("GET", "/hold"))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: handle.now == 2, "two are being worked on")
-    handle.go.set()
+    wait_until(lambda: handle.running == 2, "two are being worked on")
+    handle.open.set()
     for thread in threads:
-        thread.join(seconds(10))
+        thread.join(seconds(PATIENCE))
     assert [r.status for r in answers] == [200] * 8
     assert handle.most == 2, f"{handle.most} at once"
 
 
 def test_a_busy_replica_gets_less(life):
-    handle = Holding()
+    handle = Gate("/hold")
     a, b = life.replica("a", handle), life.replica("b")
     daemon = life.daemon([a, b], affinity=FREE, workers=1, balance='policy = "least-requests"')
     threads = []
     for _ in range(20):
         thread = threading.Thread(target=lambda: daemon.once("GET", "/hold"))
-        before = handle.now
+        before = handle.running
         count = b.count()
         thread.start()
-        wait_until(lambda: handle.now > before or b.count() > count, "the request arrived")
+        wait_until(lambda: handle.running > before or b.count() > count, "the request arrived")
         threads.append(thread)
-    assert handle.now <= 11, handle.now
-    handle.go.set()
+    assert handle.running <= 11, handle.running
+    handle.open.set()
     for thread in threads:
-        thread.join(seconds(10))
+        thread.join(seconds(PATIENCE))

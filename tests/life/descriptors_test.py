@@ -6,7 +6,7 @@ import sys
 
 from harness.client import Client, request
 from harness.control import limpetctl
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.life import shaped
 
 LIMITED = ("import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)); "
@@ -30,7 +30,7 @@ def silent(client):
     except TimeoutError:
         return True
     finally:
-        client.socket.settimeout(seconds(10))
+        client.socket.settimeout(seconds(PATIENCE))
 
 
 def test_out_of_descriptors_clients_and_operators_wait_and_are_served_later(life):

@@ -7,7 +7,7 @@ from harness import grpc
 from harness import h2_frames as f
 from harness.config import entry
 from harness.crossing import Crossing
-from harness.deadline import seconds
+from harness.deadline import PATIENCE, seconds
 from harness.h2 import H2Client
 from harness.h2_replica import Served
 
@@ -103,7 +103,7 @@ def test_a_call_that_is_cancelled_is_cancelled_at_the_replica(life):
         stream = client.begin("POST", METHOD, grpc.CALL, end=False)
         client.wait_head(stream)
         client.send(f.rst_stream(stream.id, f.CANCEL))
-        assert cancelled.wait(seconds(5)), "the replica goes on working for nobody"
+        assert cancelled.wait(seconds(PATIENCE)), "the replica goes on working for nobody"
         client.round_trip()
         assert not client.goaways
 
@@ -152,7 +152,7 @@ def test_a_path_without_a_route_is_unimplemented(life):
 
 def test_a_silent_replica_is_a_deadline_exceeded(life):
     hold = threading.Event()
-    _, daemon = serving(life, lambda stream, _: hold.wait(seconds(20)), timeouts='response_head = "300ms"')
+    _, daemon = serving(life, lambda stream, _: hold.wait(seconds(60)), timeouts='response_head = "300ms"')
     with H2Client(daemon.address) as client:
         own_answer(call(client), grpc.DEADLINE_EXCEEDED)
     hold.set()

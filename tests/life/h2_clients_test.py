@@ -8,12 +8,12 @@ import socket
 import subprocess
 
 from harness import h2_library, tls
-from harness.deadline import Skip, seconds
+from harness.deadline import PATIENCE, Skip, seconds
 
 WANTS_BIG = "/big"
 
 
-def run(*command, limit=30.0):
+def run(*command, limit=90.0):
     if not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
     done = subprocess.run([str(word) for word in command], capture_output=True, timeout=seconds(limit))
@@ -83,7 +83,7 @@ def test_curl_with_prior_knowledge_and_with_http1(life):
 
 def test_the_strict_library_finds_no_fault_with_what_a_client_gets(life):
     daemon = life.daemon([life.replica(handle=answer)])
-    client = h2_library.LibraryClient(socket.create_connection(daemon.address, timeout=seconds(10)))
+    client = h2_library.LibraryClient(socket.create_connection(daemon.address, timeout=seconds(PATIENCE)))
     for path in ("/one", WANTS_BIG, "/three"):
         status, _, body = client.ask("GET", path)
         assert status == 200 and (path == WANTS_BIG or json.loads(body)["target"] == path)

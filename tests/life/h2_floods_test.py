@@ -2,10 +2,11 @@
 """Budgets of one connection for what costs a client nothing: enforced or only counted, and what is honest passes."""
 
 import json
+import select
 import threading
 
 from harness import h2_frames as f
-from harness.deadline import SLOW, Skip, seconds, stays
+from harness.deadline import PATIENCE, SLOW, Skip, seconds, stays
 from harness.h2 import H2Client
 from harness.replica import say_who
 
@@ -99,76 +100,45 @@ def reported(life, name, one, budget=20):
     assert daemon.metrics().sum(FLOODS, mode="enforce") == 0
 
 
-def test_rapid_resets_end_the_connection(life):
-    enforced(life, "resets", reset_rapidly)
+def malformed(client):
+    client.send(f.headers(client.new_id(), f.block([*PSEUDO, ("X-Upper", "a")])))
 
 
-def test_rapid_resets_are_only_counted_in_report_mode(life):
-    reported(life, "resets", reset_rapidly)
+def wrong_length(client):
+    id = client.new_id()
+    client.send(f.headers(id, f.block([*f.request_fields("POST"), ("content-length", "1")]), end=False)
+                + f.data(id, b"12", True))
 
 
-def test_provoked_resets_end_the_connection(life):
-    enforced(life, "provoked_resets", provoke_a_reset)
+def padding_alone(client):
+    if not client.streams:
+        client.begin("POST", "/upload", end=False)
+    client.send(f.data(1, b"", padding=3))
 
 
-def test_provoked_resets_are_only_counted_in_report_mode(life):
-    reported(life, "provoked_resets", provoke_a_reset)
+# What the test shows, the budget, what one unit of it is.
+ENFORCED = [
+    ("rapid_resets_end_the_connection", "resets", reset_rapidly),
+    ("provoked_resets_end_the_connection", "provoked_resets", provoke_a_reset),
+    ("malformed_requests_are_provoked_resets_too", "provoked_resets", malformed),
+    ("bodies_of_a_wrong_length_are_provoked_resets_too", "provoked_resets", wrong_length),
+    ("settings_end_the_connection", "settings", change_settings),
+    ("pings_end_the_connection", "pings", send_ping),
+    ("empty_data_ends_the_connection", "empty_data", send_empty_data),
+    ("data_of_padding_alone_is_empty_data", "empty_data", padding_alone),
+    ("priority_churn_ends_the_connection", "priorities", change_priority),
+    ("priority_updates_count_as_priorities", "priorities", update_priority),
+]
+REPORTED = [(f"{name}_are_only_counted_in_report_mode", name, one) for name, one in KINDS]
 
 
-def test_malformed_requests_are_provoked_resets_too(life):
-    def malformed(client):
-        client.send(f.headers(client.new_id(), f.block([*PSEUDO, ("X-Upper", "a")])))
-
-    def wrong_length(client):
-        id = client.new_id()
-        client.send(f.headers(id, f.block([*f.request_fields("POST"), ("content-length", "1")]), end=False)
-                    + f.data(id, b"12", True))
-    for one in (malformed, wrong_length):
-        enforced(life, "provoked_resets", one)
+def as_tests(rows, shows):
+    """A test for each row."""
+    return {f"test_{what}": lambda life, name=name, one=one: shows(life, name, one) for what, name, one in rows}
 
 
-def test_settings_end_the_connection(life):
-    enforced(life, "settings", change_settings)
-
-
-def test_settings_are_only_counted_in_report_mode(life):
-    reported(life, "settings", change_settings)
-
-
-def test_pings_end_the_connection(life):
-    enforced(life, "pings", send_ping)
-
-
-def test_pings_are_only_counted_in_report_mode(life):
-    reported(life, "pings", send_ping)
-
-
-def test_empty_data_ends_the_connection(life):
-    enforced(life, "empty_data", send_empty_data)
-
-
-def test_empty_data_is_only_counted_in_report_mode(life):
-    reported(life, "empty_data", send_empty_data)
-
-
-def test_data_of_padding_alone_is_empty_data(life):
-    def padding_alone(client):
-        if not client.streams:
-            client.begin("POST", "/upload", end=False)
-        client.send(f.data(1, b"", padding=3))
-    enforced(life, "empty_data", padding_alone)
-
-
-def test_priority_churn_ends_the_connection(life):
-    enforced(life, "priorities", change_priority)
-
-
-def test_priority_churn_is_only_counted_in_report_mode(life):
-    reported(life, "priorities", change_priority)
-
-
-def test_priority_updates_count_as_priorities(life):
-    enforced(life, "priorities", update_priority)
+globals().update(as_tests(ENFORCED, enforced))
+globals().update(as_tests(REPORTED, reported))
 
 
 def continuations(client, count, piece=b""):
@@ -267,18 +237,21 @@ def test_a_budget_is_of_one_connection(life):
 
 
 def test_rapid_resets_never_have_more_at_work_than_there_are_streams(life):
-    lock, running, most = threading.Lock(), [0], [0]
+    lock, most, held, poller = threading.Lock(), [0], {}, select.poll()
 
     def counting(peer):
+        """Asks the kernel which connections the daemon still has: threads may hear of an end much later."""
+        number = peer.socket.fileno()
         with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
+            held[number] = peer
+            poller.register(number, select.POLLRDHUP)
+            most[0] = max(most[0], len(held) - len(poller.poll(0)))
         try:
-            while peer.stream.fill():
-                pass
+            peer.wait_for_end()
         finally:
             with lock:
-                running[0] -= 1
+                poller.unregister(number)
+                del held[number]
     daemon = life.daemon([life.replica(on_connection=counting)], workers=1,
                          limits="http2_streams = 10" + budgets("report"))
     with Tolerant(daemon.address) as client:
@@ -286,8 +259,8 @@ def test_rapid_resets_never_have_more_at_work_than_there_are_streams(life):
         for _ in range(20):
             flood(client, reset_rapidly, 100)
             client.round_trip()
-        # Connections that the daemon has closed may be noticed by the replica a little later.
-        assert most[0] <= 60, f"{most[0]} requests at work for 10 streams"
+    # A connection more or less may be on its way in either direction.
+    assert most[0] <= 20, f"{most[0]} requests at work for 10 streams"
 
 
 def test_a_long_flood_in_report_mode_does_not_grow_the_memory(life):
@@ -322,7 +295,7 @@ def test_others_are_served_during_a_flood(life):
                 assert other.get("/honest").body == b"here"
         finally:
             stop.set()
-            attacker.join(seconds(10))
+            attacker.join(seconds(PATIENCE))
 
 
 def test_a_client_that_cancels_now_and_then_is_no_flood(life):
@@ -330,7 +303,7 @@ def test_a_client_that_cancels_now_and_then_is_no_flood(life):
 
     def slow(peer, message):
         if message.target == "/slow":
-            gate.wait(seconds(20))
+            gate.wait(seconds(60))
         say_who(peer, message)
     daemon = life.daemon([life.replica(handle=slow)])
     with Tolerant(daemon.address) as client:

@@ -5,6 +5,7 @@ import struct
 import threading
 
 from harness import h2_frames as f
+from harness.deadline import seconds
 from harness.h2 import H2Client
 
 HEAD = f.block(f.request_fields())
@@ -250,7 +251,7 @@ def test_data_beyond_the_window_is_a_flow_control_error(life):
 
     def serve(peer):
         peer.head()
-        hold.wait(20)
+        hold.wait(seconds(60))
     daemon = life.daemon([life.replica(on_connection=serve, receive_buffer=4096)])
     with H2Client(daemon.address) as client:
         client.wait_settings()

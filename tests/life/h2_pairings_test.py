@@ -6,7 +6,7 @@ import threading
 from harness import h2_frames as f
 from harness.client import request
 from harness.crossing import Crossing, is_h2, speaks_h2
-from harness.deadline import seconds
+from harness.deadline import PATIENCE, seconds
 from harness.h2 import StreamReset
 from harness.message import Closed, Truncated
 
@@ -173,37 +173,33 @@ def never_whole(client, path):
     raise AssertionError(f"a truncated response looks whole: {response}")
 
 
-def test_a_truncated_response_of_known_length_never_looks_whole_on_any_pair(life):
+KNOWN = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"
+UNKNOWN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n"
+
+
+def breaks_off(life, by_h2, by_h1, said=UNKNOWN, fields=()):
+    """On all pairs a replica says a part of its answer; then `by_h2(stream)` or `by_h1(peer)` breaks it off."""
     def answer(peer, _):
         if speaks_h2(peer):
-            peer.head(200, [("content-length", "100")])
+            peer.head(200, fields)
             peer.data(b"only this")
-            return peer.reset_with(f.INTERNAL_ERROR)
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
-        peer.close()
+            return by_h2(peer)
+        peer.send(said)
+        by_h1(peer)
     Crossing(life, answer).each(lambda pair, client: never_whole(client, pair.path))
+
+
+def test_a_truncated_response_of_known_length_never_looks_whole_on_any_pair(life):
+    breaks_off(life, lambda stream: stream.reset_with(f.INTERNAL_ERROR), lambda peer: peer.close(),
+               said=KNOWN, fields=[("content-length", "100")])
 
 
 def test_a_truncated_response_of_unknown_length_never_looks_whole_on_any_pair(life):
-    def answer(peer, _):
-        if speaks_h2(peer):
-            peer.head(200)
-            peer.data(b"only this")
-            return peer.reset_with(f.CANCEL)
-        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n")
-        peer.close()
-    Crossing(life, answer).each(lambda pair, client: never_whole(client, pair.path))
+    breaks_off(life, lambda stream: stream.reset_with(f.CANCEL), lambda peer: peer.close())
 
 
 def test_a_connection_that_is_cut_in_mid_body_never_looks_whole_on_any_pair(life):
-    def answer(peer, _):
-        if speaks_h2(peer):
-            peer.head(200)
-            peer.data(b"only this")
-            return peer.endpoint.close()
-        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n")
-        peer.reset()
-    Crossing(life, answer).each(lambda pair, client: never_whole(client, pair.path))
+    breaks_off(life, lambda stream: stream.endpoint.close(), lambda peer: peer.reset())
 
 
 def test_a_request_that_is_broken_off_never_looks_whole_to_a_replica_on_any_pair(life):
@@ -246,12 +242,12 @@ def test_a_client_that_leaves_ends_the_exchange_at_the_replica_on_all_pairs(life
             client.begin("GET", pair.path)
         else:
             client.send(request("GET", pair.path))
-        assert come.acquire(timeout=seconds(5)), "it never came"
+        assert come.acquire(timeout=seconds(PATIENCE)), "it never came"
         if is_h2(client):
             client.socket.close()
         else:
             client.reset()  # a plain end would be taken for that of the request alone
-        assert left.acquire(timeout=seconds(5)), "the replica goes on working for nobody"
+        assert left.acquire(timeout=seconds(PATIENCE)), "the replica goes on working for nobody"
     Crossing(life, answer).each(check)
 
 
@@ -269,7 +265,7 @@ def test_events_leave_as_they_come_on_all_pairs(life):
                 peer.data(text)
             else:
                 peer.send(b"%x\r\n%s\r\n" % (len(text), text))
-            assert heard.acquire(timeout=seconds(5)), f"event {number} did not arrive"
+            assert heard.acquire(timeout=seconds(PATIENCE)), f"event {number} did not arrive"
         if speaks_h2(peer):
             peer.end()
         else:

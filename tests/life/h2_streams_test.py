@@ -4,34 +4,12 @@
 import threading
 
 from harness import h2_frames as f
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
+from harness.gate import Gate, slow_stream
 from harness.h2 import H2Client
-from harness.replica import say_who
 
 BLOCK = f.block(f.request_fields())
 CLOSED = (f.STREAM_CLOSED, f.PROTOCOL_ERROR)
-
-
-class Gate:
-    """A handler that answers /slow… only when it is opened; the rest at once."""
-
-    def __init__(self):
-        self.open = threading.Event()
-        self.running = 0
-        self.most = 0
-        self.lock = threading.Lock()
-
-    def __call__(self, peer, request):
-        if request.target.startswith("/slow"):
-            with self.lock:
-                self.running += 1
-                self.most = max(self.most, self.running)
-            try:
-                assert self.open.wait(seconds(20))
-            finally:
-                with self.lock:
-                    self.running -= 1
-        say_who(peer, request)
 
 
 def test_data_on_an_idle_stream_is_a_protocol_error(life):
@@ -93,18 +71,13 @@ def test_a_request_on_a_stream_that_is_over_is_refused(life):
 
 
 def test_a_request_on_a_stream_that_the_client_took_back_is_refused(life):
-    gate = Gate()
-    a = life.replica(handle=gate)
-    daemon = life.daemon([a])
-    with H2Client(daemon.address) as client:
-        stream = client.begin("GET", "/slow")
-        a.wait_for_requests(1)
+    with slow_stream(life) as slow:
+        client, stream = slow.client, slow.stream
         client.send(f.rst_stream(stream.id))
         client.send(f.headers(stream.id, f.block(f.request_fields("GET", "/twice"))))
         client.wait(lambda: client.goaways or stream.reset is not None, "a refusal")
         assert (client.goaways[-1][1] if client.goaways else stream.reset) in CLOSED
-    gate.open.set()
-    assert a.targets() == ["/slow"]
+    assert slow.replica.targets() == ["/slow"]
 
 
 def test_frames_that_crossed_the_end_of_a_stream_disturb_nobody(life):
@@ -211,7 +184,7 @@ def test_a_client_that_takes_a_stream_back_ends_the_exchange_at_the_replica(life
         stream = client.begin("GET", "/abandoned")
         a.wait_for_requests(1)
         client.send(f.rst_stream(stream.id))
-        assert ended.wait(seconds(5)), "the replica goes on working for nobody"
+        assert ended.wait(seconds(PATIENCE)), "the replica goes on working for nobody"
         assert not client.goaways
     entry = daemon.wait_log(lambda e: e["path"] == "/abandoned")
     assert "client" in entry["ending"], entry
@@ -252,17 +225,12 @@ def test_a_body_that_is_broken_off_never_looks_whole_to_the_replica(life):
 
 
 def test_goaway_of_the_client_lets_running_streams_finish_and_ends_the_connection(life):
-    gate = Gate()
-    a = life.replica(handle=gate)
-    daemon = life.daemon([a])
-    with H2Client(daemon.address) as client:
-        stream = client.begin("GET", "/slow")
-        a.wait_for_requests(1)
-        client.send(f.goaway())
-        client.round_trip()
-        gate.open.set()
-        assert client.finish(stream).status == 200
-        client.wait_end()
+    with slow_stream(life) as slow:
+        slow.client.send(f.goaway())
+        slow.client.round_trip()
+        slow.gate.open.set()
+        assert slow.client.finish(slow.stream).status == 200
+        slow.client.wait_end()
 
 
 def test_nothing_is_ever_pushed(life):

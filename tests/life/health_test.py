@@ -2,13 +2,15 @@
 """Which replicas take requests: probes, failures of live traffic, retries and their budget."""
 
 import threading
+import time
 
 from harness.affinity import who
+from harness.config import EVENLY
 from harness.deadline import stays, wait_until
 from harness.replica import say_who
 
 FREE = "from = []"
-QUICK = ('active = { type = "http", path = "/healthz", interval = "100ms", timeout = "200ms", rise = 2, fall = 2, '
+QUICK = ('active = { type = "http", path = "/healthz", interval = "100ms", timeout = "5s", rise = 2, fall = 2, '
          'jitter = 0 }\n')
 NO_PROBES = 'active = { type = "off" }\ninitial = "up"\n'
 UP = "limpet_replica_up"
@@ -27,7 +29,7 @@ class Moody:
 
 
 def knows(daemon, replica, up):
-    wait_until(lambda: daemon.metrics().sum(UP, replica=replica) == up, f"{replica} is known as {up}", 10)
+    wait_until(lambda: daemon.metrics().sum(UP, replica=replica) == up, f"{replica} is known as {up}")
 
 
 def met(daemon, count=20):
@@ -37,7 +39,7 @@ def met(daemon, count=20):
 def test_a_replica_that_fails_its_probes_leaves_and_comes_back(life):
     mood = Moody()
     a, b = life.replica("a", mood), life.replica("b", Moody())
-    daemon = life.daemon([a, b], affinity=FREE, health=QUICK, balance='slow_start = "off"')
+    daemon = life.daemon([a, b], affinity=FREE, health=QUICK, balance=EVENLY)
     knows(daemon, "a", 1)
     knows(daemon, "b", 1)
     assert met(daemon) == {"a", "b"}
@@ -61,14 +63,19 @@ def test_a_replica_that_is_not_there_is_found_out_by_tcp_probes_and_comes_back(l
 
 
 def test_one_prober_serves_all_workers(life):
-    mood = Moody()
-    a = life.replica("a", mood)
+    """Twenty probes of one prober take two seconds; those of four would take half a second."""
+    a = life.replica("a", Moody())
     daemon = life.daemon([a], health=QUICK, workers=4)
     knows(daemon, "a", 1)
-    before_checks, before = daemon.metrics().sum("limpet_health_checks_total"), a.count("/healthz")
-    wait_until(lambda: a.count("/healthz") >= before + 10, "ten probes")
-    counted = daemon.metrics().sum("limpet_health_checks_total") - before_checks
-    assert abs(counted - (a.count("/healthz") - before)) <= 2, "each worker probes by itself"
+
+    def takes_its_time():
+        before, began = a.count("/healthz"), time.monotonic()
+        wait_until(lambda: a.count("/healthz") >= before + 20, "twenty probes", 40)
+        return time.monotonic() - began > 1
+    # Where this machine paused, probes that were late may have come all at once.
+    assert any(takes_its_time() for _ in range(3)), "each worker probes by itself"
+    counted, came = daemon.metrics().sum("limpet_health_checks_total"), a.count("/healthz")
+    assert 20 <= counted <= came + 1, (counted, came)
 
 
 def test_probe_first_sends_nobody_to_a_replica_that_was_never_seen_well(life):
@@ -118,7 +125,7 @@ def test_ejection_never_takes_more_than_its_share(life):
 def test_when_too_few_are_well_all_are_asked(life):
     moods = [Moody() for _ in range(4)]
     replicas = [life.replica(id, mood) for id, mood in zip("abcd", moods)]
-    daemon = life.daemon(replicas, affinity=FREE, health=QUICK + 'initial = "up"', balance="panic_threshold = 60")
+    daemon = life.daemon(replicas, affinity=FREE, health=QUICK + 'initial = "up"', balance=EVENLY + "\npanic_threshold = 60")
     for mood in moods[:2]:
         mood.status = 500
     knows(daemon, "a", 0)
@@ -187,7 +194,7 @@ def test_retries_stop_at_the_budget(life):
 
 def test_a_replica_set_down_by_hand_takes_nothing_and_a_drained_one_keeps_its_sessions(life):
     from harness.control import succeed
-    daemon = life.daemon(life.some("a", "b"))
+    daemon = life.daemon(life.some("a", "b"), balance=EVENLY)
     jars = [daemon.jar() for _ in range(20)]
     homes = [who(jar.get()) for jar in jars]
     assert set(homes) == {"a", "b"}

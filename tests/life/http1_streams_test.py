@@ -5,7 +5,7 @@ import os
 import threading
 
 from harness.client import request
-from harness.deadline import SLOW, Skip, seconds, stays, wait_until
+from harness.deadline import PATIENCE, SLOW, Skip, seconds, stays, wait_until
 
 BIG_BYTES = int(os.environ.get("LIMPET_TEST_BIG_BYTES", 1 << 30))
 PIECE = bytes(1 << 18)
@@ -109,7 +109,7 @@ def test_a_slow_replica_stops_the_upload_and_not_the_memory(life):
 
     def serve(peer):
         peer.head()
-        go_on.wait(seconds(30))
+        go_on.wait(seconds(60))
     a = life.replica(on_connection=serve, receive_buffer=64 * 1024)
     daemon = life.daemon([a], workers=1)
     before = daemon.rss_bytes()
@@ -151,7 +151,7 @@ def test_events_leave_as_they_come(life):
             event = b"data: %d\n\n" % number
             peer.send(b"%x\r\n%s\r\n" % (len(event), event))
             # The next event is made only when the client has seen this one.
-            assert heard.wait(seconds(5)), f"event {number} is held back"
+            assert heard.wait(seconds(PATIENCE)), f"event {number} is held back"
             heard.clear()
         peer.send(b"0\r\n\r\n")
     daemon = life.daemon([life.replica(handle=answer)])
@@ -171,7 +171,7 @@ def test_the_head_of_a_stream_leaves_before_its_first_event(life):
 
     def answer(peer, _):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        assert heard.wait(seconds(5)), "the head is held back"
+        assert heard.wait(seconds(PATIENCE)), "the head is held back"
         peer.send(b"data: x\n\n")
         peer.close()
     daemon = life.daemon([life.replica(handle=answer)])
@@ -186,12 +186,12 @@ def test_a_stream_that_is_silent_is_not_cut_by_default(life):
 
     def answer(peer, _):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
-        assert go_on.wait(seconds(20))
+        assert go_on.wait(seconds(60))
         peer.send(b"data: late\n\n")
         peer.close()
     daemon = life.daemon([life.replica(handle=answer)],
-                         timeouts='client_idle = "200ms"\nclient_stall = "200ms"\nresponse_body = "200ms"\n'
-                                  'response_head = "200ms"')
+                         timeouts='client_idle = "2s"\nclient_stall = "2s"\nresponse_body = "2s"\n'
+                                  'response_head = "2s"')
     with daemon.client() as client:
         client.send(request("GET", "/events"))
         assert client.response_head().status == 200
@@ -231,5 +231,5 @@ def test_a_client_that_leaves_a_stream_frees_the_replica(life):
     client.send(request("GET", "/events"))
     client.response_head()
     client.close()
-    assert ended.wait(seconds(5))
+    assert ended.wait(seconds(PATIENCE))
     wait_until(lambda: a.open_connections() == 0, "no connection is left")

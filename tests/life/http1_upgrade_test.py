@@ -4,7 +4,7 @@
 import threading
 
 from harness.client import request
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
@@ -79,7 +79,7 @@ def test_the_end_of_one_side_ends_the_other(life):
     client.send(request("GET", "/chat", UPGRADE))
     assert client.response_head().status == 101
     client.reset()
-    assert ended.wait(seconds(5))
+    assert ended.wait(seconds(PATIENCE))
     with daemon.client() as second:
         second.send(request("GET", "/chat", UPGRADE))
         assert second.response_head().status == 101
@@ -130,7 +130,7 @@ def test_a_101_for_another_protocol_is_a_bad_gateway(life):
 
 def test_an_idle_tunnel_is_not_cut_by_the_ordinary_timeouts(life):
     daemon = life.daemon([life.replica(on_connection=echo)],
-                         timeouts='client_idle = "200ms"\nclient_stall = "200ms"\nresponse_body = "200ms"')
+                         timeouts='client_idle = "2s"\nclient_stall = "2s"\nresponse_body = "2s"')
     with daemon.client() as client:
         client.send(request("GET", "/chat", UPGRADE))
         assert client.response_head().status == 101

@@ -47,7 +47,7 @@ def test_install_puts_programs_manuals_configuration_and_units_in_place(life):
     unit = (prefix / "lib/systemd/system/limpet.service").read_text()
     assert "ExecStart=/opt/limpet/sbin/limpetd " in unit and "/usr/sbin" not in unit, unit
     for program in ("sbin/limpetd", "bin/limpetctl"):
-        done = subprocess.run([prefix / program, "--version"], capture_output=True, text=True, timeout=seconds(20))
+        done = subprocess.run([prefix / program, "--version"], capture_output=True, text=True, timeout=seconds(60))
         assert done.returncode == 0 and "limpet" in done.stdout, done
 
 

@@ -2,23 +2,23 @@
 """A replica dies under load: only its sessions move, each with an outcome, and nobody sees an error who need not."""
 
 from harness.affinity import OUTCOMES, who
-from harness.config import QUIET_HEALTH
+from harness.config import EVENLY, QUIET_HEALTH
 from harness.deadline import wait_until
 from harness.load import Load
 
 
 def test_only_the_sessions_of_a_killed_replica_move_each_with_an_outcome_in_the_log(life):
     replicas = life.some("a", "b", "c")
-    daemon = life.daemon(replicas, workers=2, retry='attempts = 3\nbudget = 100\n'
-                                                    'on = ["connect", "unsent", "idempotent"]')
+    daemon = life.daemon(replicas, workers=2, balance=EVENLY,
+                         retry='attempts = 3\nbudget = 100\non = ["connect", "unsent", "idempotent"]')
     with Load(daemon, users=12) as load:
-        wait_until(lambda: all(len(answers) >= 5 for answers in load.answers), "everybody is settled")
+        wait_until(lambda: all(len(answers) >= 5 for answers in load.answers), "everybody is settled", 40)
         homes = [answers[0] for answers in load.answers]
         assert set(homes) == {"a", "b", "c"}, homes
         replicas[0].stop()
         marks = [len(answers) for answers in load.answers]
         wait_until(lambda: all(len(answers) > mark + 5 for answers, mark in zip(load.answers, marks)),
-                   "everybody goes on", 20)
+                   "everybody goes on", 40)
     assert not load.failures, load.failures[:5]
     victims = 0
     for home, answers in zip(homes, load.answers):

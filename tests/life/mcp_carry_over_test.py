@@ -7,7 +7,7 @@ import threading
 from harness import h2_frames
 from harness.affinity import SHOW, outcome
 from harness.config import entry
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.h2_replica import Served
 from harness.life import shaped
 from harness.mcp_replica import UNKNOWN, McpClient, McpReplica, error_of, result_of
@@ -181,7 +181,7 @@ def test_many_requests_of_one_session_share_one_carry_over(life):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(seconds(15))
+        thread.join(seconds(PATIENCE))
     assert sorted(result_of(answer)["calls"] for answer in answers) == list(range(1, 13))
     assert len(other.sessions) == 1 and only_session(other).initialized == 1
     daemon.wait_metric(CARRIED, 1, result="carried")
@@ -267,11 +267,14 @@ def test_idle_event_streams_are_kept_alive_between_events_only(life):
     events = client.stream()
     a = replicas[0]
     wait_until(lambda: only_session(a).stream, "the stream is open")
+    held = only_session(a).stream
     events.read_until(": keep-alive\n\n")
-    a.raw_event(only_session(a).stream, "data: be")
+    a.raw_event(held, "data: be")
     events.read_until("data: be")
-    threading.Event().wait(1.5)
-    a.raw_event(only_session(a).stream, "gun\n\n")
+    # Another stream, which says nothing, shows that more than keep_alive has passed.
+    beside = McpClient(daemon.address).begin().stream()
+    beside.read_until(": keep-alive\n\n: keep-alive\n\n")
+    a.raw_event(held, "gun\n\n")
     text = events.read_until("gun\n\n")
     assert b"data: begun\n\n" in text, text
     daemon.wait_metric("limpet_mcp_keep_alives_total", 1)
@@ -279,7 +282,7 @@ def test_idle_event_streams_are_kept_alive_between_events_only(life):
 
 def test_sessions_leave_a_drained_replica_when_its_time_is_over(life):
     a, b = some(life, "a", "b")
-    options = dict(pool_keys='preset = "mcp"', affinity=SHOW, mcp='drain_after = "1s"')
+    options = dict(pool_keys='preset = "mcp"', affinity=SHOW, mcp='drain_after = "3s"')
     daemon = life.prepare(shaped([a, b], **options)).start()
     client = McpClient(daemon.address).begin()
     owner, (other,) = owner_of(client, [a, b])

@@ -47,7 +47,7 @@ def test_a_session_that_nobody_uses_is_ended_and_one_with_a_stream_is_not(life):
 
 def test_a_replica_that_does_not_answer_is_not_asked_for_ever(life):
     replicas = some(life, "a", "b")
-    daemon = gateway(life, replicas, pool_timeouts='response_head = "500ms"')
+    daemon = gateway(life, replicas, pool_timeouts='response_head = "3s"')
     client = McpClient(daemon.address).begin()
     owner, (other,) = owner_of(client, replicas)
     assert error_of(client.call("slow")) == (200, -32000, client.next)

@@ -116,7 +116,7 @@ def test_a_listener_outlives_its_replicas_and_hears_what_it_may_have_missed(life
             pass
     home.listening.clear()
     home.start()
-    wait_until(lambda: home.listening, "the restarted replica is listened to again", limit=15)
+    wait_until(lambda: home.listening, "the restarted replica is listened to again", limit=40)
     home.change(by="restarted")
     while stream.message()["params"].get("by") != "restarted":
         pass
@@ -135,10 +135,10 @@ def test_two_listeners_are_two_streams_on_each_replica_that_end_with_them(life):
     for replica in replicas:
         replica.change(by=replica.id)
     by = set()
-    while by != {"a", "b"}:
+    while not {"a", "b"} <= by:
         notice = two.message()
         assert notice["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "two"}
-        by.add(notice["params"].get("by", "a"))
+        by.add(notice["params"].get("by"))  # those that were sent while waiting name nobody
 
 
 def test_replicas_that_come_with_a_reload_are_heard_after_the_stream_was_ended_in_order(life):
@@ -193,7 +193,7 @@ def test_an_era_is_learnt_from_real_answers_too(life):
 def test_a_restarted_replica_of_another_era_is_asked_anew(life):
     a, b = modern(life, "a", "b", eras=("sessions",))
     daemon = life.daemon([a, b], pool_keys=MCP, workers=1, health='active = { type = "tcp", interval = "100ms", '
-                         'timeout = "1s", rise = 1, fall = 1, jitter = 0 }\n')
+                         'timeout = "5s", rise = 1, fall = 1, jitter = 0 }\n')
     wait_until(lambda: begin(daemon).status == 200, "a session")
     wait_until(lambda: all(any(b"limpet-discover" in r.body for r in each.requests) for each in (a, b)), "both asked")
     assert call(daemon, "tools/list").status == 400
@@ -202,5 +202,5 @@ def test_a_restarted_replica_of_another_era_is_asked_anew(life):
     wait_until(lambda: daemon.metrics().sum("limpet_replica_up", replica="b") == 0, "b is down")
     b.eras = ("modern",)
     b.start()
-    wait_until(lambda: all(call(daemon, "tools/list").status == 200 for _ in range(5)), "modern requests find b", 15)
+    wait_until(lambda: all(call(daemon, "tools/list").status == 200 for _ in range(5)), "modern requests find b", 40)
     wait_until(lambda: all(who(begin(daemon)) == "a" for _ in range(5)), "sessions stay on a")

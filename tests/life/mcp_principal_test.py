@@ -8,7 +8,7 @@ import threading
 from harness.affinity import OUTCOMES, SHOW, McpClient, McpReplica, outcome, who
 from harness.client import Client
 from harness.control import succeed
-from harness.deadline import wait_until
+from harness.deadline import seconds, wait_until
 from harness.mcp_other import SseClient, SseReplica
 
 MCP = 'preset = "mcp"'
@@ -53,7 +53,7 @@ def test_what_is_too_much_for_one_replica_goes_to_the_next(life):
 
     def slow(peer, request):
         if request.target == "/slow":
-            free.wait(20)
+            free.wait(seconds(60))
         peer.answer(200, b"", [("X-Replica", peer.replica.id)])
     replicas = life.some("a", "b", "c", handle=slow)
     daemon = life.daemon(replicas, affinity=SHOW + 'from = ["principal"]', workers=1)

@@ -10,7 +10,7 @@ import subprocess
 
 from harness.affinity import SHOW
 from harness.daemon import free_ports
-from harness.deadline import Skip, wait_until
+from harness.deadline import PATIENCE, Skip, seconds, wait_until
 from harness.life import shaped
 from harness.mcp_replica import McpClient, error_of, result_of
 
@@ -23,19 +23,21 @@ class Redis:
         if not self.program:
             raise Skip("there is no redis-server")
         self.dir = life.dir
-        self.port, = free_ports(1)
         self.process = None
-        self.start()
+        self.port = None
+        while self.process is None or self.process.poll() is not None:  # somebody else has taken the port
+            self.port, = free_ports(1)
+            self.start()
 
     def start(self):
         self.process = subprocess.Popen(
             [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no",
              "--dir", self.dir], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self.is_there, "redis-server listens")
+        wait_until(lambda: self.process.poll() is not None or self.is_there(), "redis-server listens")
 
     def is_there(self):
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            socket.create_connection(("127.0.0.1", self.port), seconds(PATIENCE)).close()
             return True
         except OSError:
             return False

@@ -9,12 +9,13 @@ import sys
 import threading
 
 from harness import tls
-from harness.client import Client, request
+from harness.client import Client, Closed, request
 from harness.config import pool, whole
 from harness.control import limpetctl
 from harness.daemon import ROOT, Place, run_limpetd
-from harness.deadline import Skip, seconds, stays, wait_until
+from harness.deadline import PATIENCE, Skip, seconds, stays, wait_until
 from harness.life import shaped
+from harness.message import Truncated
 from harness.replica import say_who
 
 
@@ -23,7 +24,7 @@ def test_sigterm_lets_a_running_exchange_finish_and_exits_with_0(life):
 
     def slow(peer, message):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ")
-        assert go.wait(seconds(20))
+        assert go.wait(seconds(60))
         peer.send(b"done!")
     daemon = life.daemon([life.replica(handle=slow)])
     client, idle = daemon.client(), daemon.client()
@@ -43,9 +44,7 @@ def accepts(daemon):
     try:
         with Client(daemon.address, limit=1) as client:
             return client.get("/healthz").status > 0
-    except OSError:
-        return False
-    except Exception:
+    except (Closed, Truncated, OSError):
         return False
 
 
@@ -306,7 +305,7 @@ def test_at_the_connection_limit_it_stops_accepting_and_goes_on_when_there_is_ro
         except TimeoutError:
             return True
     stays(silent, "the ninth connection is neither answered nor closed")
-    waiting.socket.settimeout(seconds(5))
+    waiting.socket.settimeout(seconds(PATIENCE))
     for client in held:
         assert client.get("/").status == 200, "those who are in are served"
     held[0].close()
@@ -314,7 +313,7 @@ def test_at_the_connection_limit_it_stops_accepting_and_goes_on_when_there_is_ro
 
 
 def test_an_idle_client_is_closed_after_client_idle(life):
-    daemon = life.daemon([life.replica()], timeouts='client_idle = "300ms"')
+    daemon = life.daemon([life.replica()], timeouts='client_idle = "2s"')
     with daemon.client() as client:
         assert client.get("/").status == 200
         assert client.is_closed_by_peer()
@@ -331,7 +330,7 @@ def test_a_client_that_takes_nothing_is_closed_after_client_stall(life):
         client.send(request("GET", "/"))
         client.response_head()
         daemon.wait_metric("limpet_timeouts_total", 1, kind="client_stall", limit=10)
-        wait_until(lambda: a.open_connections() == 0, "the replica is let go", 10)
+        wait_until(lambda: a.open_connections() == 0, "the replica is let go")
 
 
 def test_connections_of_one_client_can_be_limited(life):
@@ -344,8 +343,16 @@ def test_connections_of_one_client_can_be_limited(life):
             fourth.send(request("GET", "/"))
             response = fourth.response()
             assert response.status in (429, 503), response
-        except Exception as refused:
-            assert not isinstance(refused, AssertionError), refused
+        except (Closed, ConnectionError):
+            pass  # closed without a word
+    held[0].close()
+
+    def is_let_in():
+        try:
+            return daemon.once().status == 200
+        except (Closed, ConnectionError):
+            return False
+    wait_until(is_let_in, "there is room again")
 
 
 def test_metrics_speak_the_text_format_and_have_the_histograms(life):

@@ -82,7 +82,7 @@ def test_a_header_in_single_bytes_is_understood(life):
 
 def test_every_wrong_header_ends_the_connection_and_is_counted(life):
     a = life.replica()
-    daemon = life.daemon([a], listener=BELIEVED)
+    daemon = life.daemon([a], listener=BELIEVED, timeouts='request_head = "60s"')
     for name, sent in WRONG.items():
         with Client(daemon.address) as client:
             try:

@@ -5,7 +5,7 @@ import json
 
 from harness.client import request
 from harness.config import entry
-from harness.deadline import seconds
+from harness.deadline import PATIENCE, seconds
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -176,7 +176,7 @@ def test_an_unknown_version_gets_505(life):
 
 
 def test_a_head_that_does_not_come_gets_408(life):
-    daemon = life.daemon([life.replica()], timeouts='request_head = "300ms"')
+    daemon = life.daemon([life.replica()], timeouts='request_head = "2s"')
     with daemon.client() as client:
         client.send(GET)
         sound_refusal(client, 408, "half a head")
@@ -254,5 +254,5 @@ def test_a_client_that_keeps_sending_still_reads_its_refusal(life):
                 client.send(b"x" * 10000)
         except OSError:
             pass
-        client.socket.settimeout(seconds(5))
+        client.socket.settimeout(seconds(PATIENCE))
         assert client.response().status == 400, "the refusal was lost to a reset"

@@ -6,6 +6,7 @@ import threading
 
 from harness.affinity import SHOW, outcome, who
 from harness.client import request
+from harness.config import EVENLY
 from harness.control import limpetctl
 from harness.deadline import seconds, wait_until
 from harness.life import shaped
@@ -65,7 +66,7 @@ def test_a_running_exchange_finishes_on_the_old_configuration(life):
     def slow(peer, message):
         if message.target == "/slow":
             peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
-            assert go.wait(seconds(20))
+            assert go.wait(seconds(60))
             return peer.send(b"3\r\ntwo\r\n0\r\n\r\n")
         say_who(peer, message)
     a, b = life.replica("a", slow), life.replica("b")
@@ -93,7 +94,7 @@ def test_kept_client_connections_follow_the_new_configuration(life):
 
 def test_health_survives_a_reload(life):
     a, b = life.some("a", "b")
-    health = ('active = { type = "tcp", interval = "100ms", timeout = "200ms", rise = 1, fall = 1, jitter = 0 }\n'
+    health = ('active = { type = "tcp", interval = "100ms", timeout = "5s", rise = 1, fall = 1, jitter = 0 }\n'
               'initial = "probe-first"')
     daemon = life.prepare(shaped([a, b], health=health)).start()
     wait_until(lambda: daemon.metrics().sum("limpet_replica_up") == 2, "both are up")
@@ -118,12 +119,12 @@ def test_counters_survive_a_reload(life):
 
 def test_a_listener_that_is_added_opens_and_one_that_is_removed_closes(life):
     from harness.client import once
-    from harness.daemon import free_ports
     a = life.replica()
-    (port,) = free_ports(1)
-    extra = f'[[listener]]\nname = "second"\nbind = ["127.0.0.1:{port}"]\n'
+
+    def with_second(port):
+        return shaped([a], more=f'[[listener]]\nname = "second"\nbind = ["127.0.0.1:{port}"]\n')
     daemon = life.prepare(shaped([a])).start()
-    daemon.reload(shaped([a], more=extra))
+    port = daemon.reload_to_port(with_second)
     assert once(("127.0.0.1", port)).status == 200
     daemon.reload(shaped([a]))
 
@@ -139,7 +140,7 @@ def test_a_listener_that_is_added_opens_and_one_that_is_removed_closes(life):
 
 def test_a_moved_session_after_its_replica_left_for_good_is_stated(life):
     a, b = life.some("a", "b")
-    daemon = life.prepare(shaped([a, b], affinity=SHOW)).start()
+    daemon = life.prepare(shaped([a, b], affinity=SHOW, balance=EVENLY)).start()
     jar = daemon.jar()
     while who(jar.get()) != "a":
         jar = daemon.jar()
@@ -151,8 +152,8 @@ def test_a_moved_session_after_its_replica_left_for_good_is_stated(life):
 
 def test_a_dead_replica_that_is_removed_is_gone_though_sessions_name_it(life):
     a, b = life.some("a", "b")
-    health = 'active = { type = "tcp", interval = "100ms", timeout = "200ms", rise = 1, fall = 1, jitter = 0 }'
-    daemon = life.prepare(shaped([a, b], affinity=SHOW, health=health)).start()
+    health = 'active = { type = "tcp", interval = "100ms", timeout = "5s", rise = 1, fall = 1, jitter = 0 }'
+    daemon = life.prepare(shaped([a, b], affinity=SHOW, health=health, balance=EVENLY)).start()
     wait_until(lambda: daemon.metrics().sum("limpet_replica_up") == 2, "both are up")
     while who(daemon.jar().get()) != "a":
         pass

@@ -8,7 +8,7 @@ import time
 
 from harness.client import once
 from harness.control import limpetctl
-from harness.deadline import wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.life import shaped
 from harness.replica import say_who
 
@@ -43,7 +43,7 @@ class Listener:
                 if index >= after and wanted.items() <= message.items():
                     return index + 1  # 0 would not be found
             return None
-        return wait_until(found, f"{wanted} after {after} in {self.messages}", 10) - 1
+        return wait_until(found, f"{wanted} after {after} in {self.messages}") - 1
 
 
 def notified(life, config, **environment):
@@ -126,7 +126,7 @@ def test_who_connected_before_the_start_is_served_after_it(life):
         with socket.create_connection(sock.getsockname()) as early:
             early.sendall(b"GET / HTTP/1.1\r\nHost: test.example\r\n\r\n")
             daemon.start()
-            early.settimeout(10)
+            early.settimeout(seconds(PATIENCE))
             assert early.recv(65536).startswith(b"HTTP/1.1 200 "), "it waited in the queue of the socket"
 
 

@@ -93,7 +93,7 @@ def test_a_replaced_pair_is_served_without_a_reload(life):
     with TlsClient(world.daemon.address, world.ca.client()) as kept:
         fresh = world.ca.issue("test.example")
         world.pairs[0].replace_by(fresh)
-        wait_until(lambda: world.served("test.example") == fresh.der(), "the new certificate is served", 10)
+        wait_until(lambda: world.served("test.example") == fresh.der(), "the new certificate is served")
         assert kept.get("/").status == 200, "a connection that stands does not notice"
     assert world.daemon.metrics().sum("limpet_config_reloads_total") == 0
 
@@ -116,11 +116,11 @@ def test_a_bad_new_pair_is_refused_and_the_old_one_stays(life):
         put(pair.cert, cert)
         put(pair.key, key)
         wait_until(lambda: re.search(f"{pair.cert.name}|{pair.key.name}", world.daemon.errors()[before:]),
-                   f"a line about {name}", 10)
+                   f"a line about {name}")
         assert world.served("test.example") == old, name
         fresh = world.ca.issue("test.example")
         pair.replace_by(fresh)
-        wait_until(lambda: world.served("test.example") == fresh.der(), f"a good pair is taken behind {name}", 10)
+        wait_until(lambda: world.served("test.example") == fresh.der(), f"a good pair is taken behind {name}")
 
 
 def test_a_pair_that_is_replaced_half_by_half_is_never_served_mixed(life):
@@ -136,7 +136,7 @@ def test_a_pair_that_is_replaced_half_by_half_is_never_served_mixed(life):
                 assert client.get("/").status == 200
         staged.write_bytes(fresh.key.read_bytes())
         staged.replace(world.pairs[0].key)
-        wait_until(lambda: world.served("test.example") == fresh.der(), "the whole pair is served", 10)
+        wait_until(lambda: world.served("test.example") == fresh.der(), "the whole pair is served")
 
 
 def test_a_bad_pair_at_a_reload_changes_nothing(life):
@@ -180,7 +180,7 @@ def test_when_certificates_expire_is_a_metric_and_follows_a_swap(life):
     fresh = world.ca.issue("a.example", days=15)
     world.pairs[0].replace_by(fresh)
     wait_until(lambda: world.daemon.metrics().sum(EXPIRY, certificate=str(world.pairs[0].cert)) == fresh.expires(),
-               "the metric follows", 10)
+               "the metric follows")
 
 
 def test_a_certificate_that_is_no_longer_served_has_no_metric(life):
@@ -224,7 +224,7 @@ def test_a_replaced_staple_is_sent_without_a_reload(life):
         found = re.search(r"Next Update: (.*)", s_client(daemon, "-status", "-CAfile", ca.cert))
         return found and found.group(1)
     before = re.search(r"Next Update: (.*)", first).group(1)
-    wait_until(lambda: next_update() not in (None, before), "the new staple", 10)
+    wait_until(lambda: next_update() not in (None, before), "the new staple")
 
 
 def test_the_name_in_the_handshake_does_not_bind_the_requests(life):

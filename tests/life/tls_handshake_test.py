@@ -4,11 +4,12 @@
 import socket
 import ssl
 import threading
+import time
 
 from harness import h2_frames as f
 from harness import tls
 from harness.client import Client, request
-from harness.deadline import Skip, seconds, stays, wait_until
+from harness.deadline import PATIENCE, Skip, seconds, stays, wait_until
 from harness.h2 import H2Client
 from harness.life import shaped
 from harness.tls import TlsClient, handshake_fails, s_client
@@ -27,7 +28,7 @@ def secured(life, *pairs, more="", replica=None, **options):
 
 
 def raw_connection(daemon):
-    return socket.create_connection(daemon.address, timeout=seconds(10))
+    return socket.create_connection(daemon.address, timeout=seconds(PATIENCE))
 
 
 def is_closed(sock):
@@ -107,14 +108,16 @@ def test_weak_ciphers_are_refused_and_named(life):
     wait_until(lambda: "no-shared-cipher" in daemon.errors(), "a line that names the cause")
 
 
-def test_plain_http_on_the_tls_port_is_named(life):
-    _, daemon = secured(life)
+def speak_plainly(daemon):
+    """A client that does not know of TLS, up to the end of its connection."""
     with Client(daemon.address) as client:
         client.send(request("GET", "/"))
-        try:
-            client.stream.rest()
-        except ConnectionResetError:
-            pass
+        assert client.is_closed_by_peer()
+
+
+def test_plain_http_on_the_tls_port_is_named(life):
+    _, daemon = secured(life)
+    speak_plainly(daemon)
     daemon.wait_metric(FAILURES, 1, listener="web", cause="not-tls")
     wait_until(lambda: "not-tls" in daemon.errors(), "a line that names the cause")
 
@@ -210,27 +213,19 @@ def test_no_more_handshakes_are_under_way_than_allowed(life):
 
 def test_failures_of_one_cause_are_all_counted_and_logged_once_a_second(life):
     _, daemon = secured(life)
+    began = time.monotonic()
     for _ in range(50):
-        with Client(daemon.address) as client:
-            client.send(request("GET", "/"))
-            try:
-                client.stream.rest()
-            except ConnectionResetError:
-                pass
+        speak_plainly(daemon)
     daemon.wait_metric(FAILURES, 50, cause="not-tls")
     lines = [line for line in daemon.errors().splitlines() if "not-tls" in line]
-    assert 1 <= len(lines) <= 25, f"{len(lines)} lines for 50 failures in a few seconds"
+    took = time.monotonic() - began
+    assert 1 <= len(lines) <= took + 2, f"{len(lines)} lines for 50 failures in {took:.1f} seconds"
     assert daemon.metrics().sum(HANDSHAKES, result="failed") == 50
 
 
 def test_a_line_about_a_failure_says_who_and_where(life):
     _, daemon = secured(life)
-    with Client(daemon.address) as client:
-        client.send(request("GET", "/"))
-        try:
-            client.stream.rest()
-        except ConnectionResetError:
-            pass
+    speak_plainly(daemon)
     line = wait_until(lambda: next((text for text in daemon.errors().splitlines() if "not-tls" in text), None),
                       "a line")
     assert "listener=web" in line and "client=127.0.0.1" in line and "reason=" in line, line

@@ -9,7 +9,7 @@ import ssl
 import time
 
 from harness import tls
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.h2 import H2Client
 from harness.life import shaped
 from harness.tls import TlsClient, s_client
@@ -82,7 +82,7 @@ def test_a_resumed_session_is_served_over_http2_too(life):
     with H2Client(daemon.address, tls=context) as client:
         client.get("/")
         kept = client.socket.session
-    plain = socket.create_connection(daemon.address, timeout=seconds(10))
+    plain = socket.create_connection(daemon.address, timeout=seconds(PATIENCE))
     sock = context.wrap_socket(plain, server_hostname="test.example", session=kept)
     assert sock.session_reused and sock.selected_alpn_protocol() == "h2"
     sock.close()
@@ -176,10 +176,10 @@ def test_a_key_that_moves_back_in_the_file_still_opens_and_one_that_left_does_no
     probe = world.daemon(f'tickets = {{ file = "{file}" }}')  # has the new keys from its beginning
     assert resumes(probe, context, oldest)
     newer = session(probe, context)
-    wait_until(lambda: resumes(daemon, context, newer), "the new key is taken up", 10)
+    wait_until(lambda: resumes(daemon, context, newer), "the new key is taken up")
     assert resumes(daemon, context, oldest), "the key before is forgotten at once"
     write(lines[2], lines[1])
-    wait_until(lambda: not resumes(daemon, context, oldest), "the oldest key is forgotten", 10)
+    wait_until(lambda: not resumes(daemon, context, oldest), "the oldest key is forgotten")
 
 
 def test_a_bad_file_is_refused_and_the_old_keys_stay(life):
@@ -192,7 +192,7 @@ def test_a_bad_file_is_refused_and_the_old_keys_stay(life):
     kept = session(daemon, context)
     with open(file, "w", encoding="ascii") as out:
         out.write(key()[1] + base64.b64encode(b"too short").decode() + "\n")
-    wait_until(lambda: "tickets" in daemon.errors(), "a line about the file", 10)
+    wait_until(lambda: "tickets" in daemon.errors(), "a line about the file")
     assert resumes(daemon, context, kept)
 
 

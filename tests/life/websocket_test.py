@@ -10,7 +10,7 @@ from harness import websocket as ws
 from harness.affinity import SHOW
 from harness.client import request
 from harness.crossing import Crossing, is_h2
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.h2 import H2Client, StreamReset
 from harness.h2_replica import Served
 from harness.message import Closed, Truncated
@@ -254,7 +254,7 @@ def test_a_client_that_breaks_off_ends_the_replicas_side_on_all_pairs(life):
             chat.abort()
         else:
             client.socket.close()
-        assert left.acquire(timeout=seconds(5)), "the replica still talks to nobody"
+        assert left.acquire(timeout=seconds(PATIENCE)), "the replica still talks to nobody"
     crossing(life, serve).each(check)
 
 
@@ -279,7 +279,7 @@ def test_a_replica_that_breaks_off_ends_the_clients_side_on_all_pairs(life):
 
 def test_an_idle_tunnel_is_not_cut_by_the_ordinary_timeouts(life):
     for make in (to_h1, to_h2):
-        _, daemon = make(life, timeouts='client_idle = "200ms"\nclient_stall = "200ms"\nresponse_body = "200ms"')
+        _, daemon = make(life, timeouts='client_idle = "2s"\nclient_stall = "2s"\nresponse_body = "2s"')
         with H2Client(daemon.address) as client, H2Client(daemon.address) as idle:
             chat = tunnel(client)
             idle.connection_error(f.NO_ERROR)  # shows that more than client_idle has passed
@@ -335,7 +335,7 @@ def test_a_tunnel_is_logged_when_it_ends(life):
 
 
 def test_a_drain_cuts_tunnels_only_at_its_timeout(life):
-    _, daemon = to_h1(life, daemon='drain_timeout = "500ms"')
+    _, daemon = to_h1(life, daemon='drain_timeout = "3s"')
     with H2Client(daemon.address) as client:
         chat = tunnel(client)
         daemon.signal(signal.SIGTERM)

@@ -243,23 +243,12 @@ class Relay {
     size_t count = 0;
     fields[count++] = field(":status", head.substr(9, 3));
     head.remove_prefix(head.find("\r\n") + 2);
-    names_.clear();
-    names_.reserve(head.size());  // so that the views of it stay
-    while (!head.empty() && count < kFieldsMax) {
-      const std::string_view line = head.substr(0, head.find("\r\n"));
-      head.remove_prefix(line.size() + 2);
-      const size_t colon = line.find(':');
-      if (colon == std::string_view::npos) return false;
-      const size_t start = names_.size();
-      for (const char c : line.substr(0, colon))
-        names_ += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-      const std::string_view name = std::string_view(names_).substr(start);
-      std::string_view value = line.substr(colon + 1);
-      while (value.starts_with(' '))
-        value.remove_prefix(1);
+    const auto add = [&](std::string_view name, std::string_view value) {
       if (name == "content-length") r.body_bytes_left = number_of(value);
       fields[count++] = field(name, value);
-    }
+      return count < kFieldsMax;
+    };
+    if (!each_field(head, names_, add)) return false;
     r.is_in_body = true;
     nghttp2_data_provider body{{.ptr = r.exchange}, on_read};
     Exchange& exchange = *r.exchange;

@@ -117,24 +117,13 @@ class Relay {
     fields[count++] = field(":path", head.substr(space + 1, second - space - 1));
     constexpr size_t kPseudoFields = 3;
     head.remove_prefix(end_of_line + 2);
-    names_.clear();
-    names_.reserve(head.size());  // so that the views of it stay
-    while (!head.empty() && count < kFieldsMax) {
-      const std::string_view line = head.substr(0, head.find("\r\n"));
-      head.remove_prefix(line.size() + 2);
-      const size_t colon = line.find(':');
-      if (colon == std::string_view::npos) return false;
-      const size_t start = names_.size();
-      for (const char c : line.substr(0, colon))
-        names_ += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-      std::string_view name = std::string_view(names_).substr(start);
-      std::string_view value = line.substr(colon + 1);
-      while (value.starts_with(' '))
-        value.remove_prefix(1);
-      if (name == "connection") continue;
+    const auto add = [&](std::string_view name, std::string_view value) {
+      if (name == "connection") return true;
       fields[count++] = field(name == "host" ? ":authority" : name, value);
       if (name == "host") std::swap(fields[kPseudoFields], fields[count - 1]);  // they come first
-    }
+      return count < kFieldsMax;
+    };
+    if (!each_field(head, names_, add)) return false;
     const size_t turn = turn_++ % replicas_.size();
     asked_.mark(static_cast<int>(turn));
     return nghttp2_submit_request(replicas_[turn]->session(), nullptr, fields, count, nullptr,

@@ -39,6 +39,29 @@ inline size_t number_of(std::string_view text) {
   return value;
 }
 
+/// Calls `on_field(name, value)` for each line behind the first one of an HTTP/1 head, until it is
+/// false. Names are in lower case and lie in `names`. False where a line has no colon.
+template <typename OnField>
+bool each_field(std::string_view lines, std::string& names, OnField&& on_field) {
+  names.clear();
+  names.reserve(lines.size());  // so that the views of it stay
+  bool is_more_wanted = true;
+  while (!lines.empty() && is_more_wanted) {
+    const std::string_view line = lines.substr(0, lines.find("\r\n"));
+    lines.remove_prefix(line.size() + 2);
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return false;
+    const size_t start = names.size();
+    for (const char c : line.substr(0, colon))
+      names += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    std::string_view value = line.substr(colon + 1);
+    while (value.starts_with(' '))
+      value.remove_prefix(1);
+    is_more_wanted = on_field(std::string_view(names).substr(start), value);
+  }
+  return true;
+}
+
 inline bool ends_stream(const nghttp2_frame* frame) {
   return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 }

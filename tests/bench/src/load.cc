@@ -14,8 +14,6 @@
 // answer to a cookie from another replica than the one before.
 
 #include <charconv>
-#include <csignal>
-#include <iostream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +22,7 @@
 #include <strings.h>
 
 #include "tests/bench/src/channel.h"
+#include "tests/bench/src/load_main.h"
 #include "tests/bench/src/load_options.h"
 #include "tests/bench/src/tally.h"
 
@@ -309,21 +308,7 @@ class Load {
 }  // namespace limpet::bench
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
-  limpet::bench::lift_descriptor_limit();
-  limpet::bench::Load load(limpet::bench::read_load_options(argc, argv));
-  load.warm_up();
-  if (load.has_failed() || load.errors() > 0) {
-    std::fprintf(stderr, "load: no answers, or %llu connections that broke\n",
-                 static_cast<unsigned long long>(load.errors()));
-    return 1;
-  }
-  std::puts("ready");
-  std::fflush(stdout);
-  std::string line;
-  if (!std::getline(std::cin, line)) return 0;
-  load.run();
-  load.print();
-  while (std::getline(std::cin, line))
-    continue;
+  using namespace limpet::bench;
+  prepare_process();
+  return run_load(Load(read_load_options(argc, argv)), "load", "connections that broke");
 }

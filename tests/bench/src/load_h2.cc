@@ -8,13 +8,13 @@
 // a line, runs, prints one JSON object and leaves at the end of its input.
 
 #include <deque>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tests/bench/src/h2.h"
+#include "tests/bench/src/load_main.h"
 #include "tests/bench/src/load_options.h"
 #include "tests/bench/src/tally.h"
 
@@ -237,22 +237,7 @@ class Load {
 }  // namespace limpet::bench
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
-  limpet::bench::lift_descriptor_limit();
-  limpet::bench::Load load(limpet::bench::read_load_options(argc, argv));
-  load.warm_up();
-  if (load.has_failed() || load.errors() > 0) {
-    std::fprintf(stderr, "load_h2: no answers, or %llu of them broke\n",
-                 static_cast<unsigned long long>(load.errors()));
-    return 1;
-  }
-  load.ready();
-  std::puts("ready");
-  std::fflush(stdout);
-  std::string line;
-  if (!std::getline(std::cin, line)) return 0;
-  load.run();
-  load.print();
-  while (std::getline(std::cin, line))
-    continue;
+  using namespace limpet::bench;
+  prepare_process();
+  return run_load(Load(read_load_options(argc, argv)), "load_h2", "of them broke");
 }

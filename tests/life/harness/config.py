@@ -3,6 +3,8 @@
 
 import json
 
+# Balances without regard to how quick replicas are, for tests that want sessions on each of them.
+EVENLY = 'policy = "round-robin"\nslow_start = "off"'
 QUIET_HEALTH = 'active = { type = "off" }\ninitial = "up"\n'
 
 

@@ -10,12 +10,12 @@ from harness.deadline import seconds
 LIMPETCTL = os.environ.get("LIMPETCTL", str(ROOT / "build" / "limpetctl"))
 
 
-def limpetctl(daemon, *arguments, limit=20.0):
+def limpetctl(daemon, *arguments, limit=60.0):
     """Runs one verb; returns what subprocess.run returns."""
     return raw(["--socket", daemon.place.socket, *arguments], limit)
 
 
-def raw(arguments, limit=20.0):
+def raw(arguments, limit=60.0):
     return subprocess.run([LIMPETCTL, *arguments], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=seconds(limit))
 

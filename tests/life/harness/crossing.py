@@ -5,7 +5,6 @@ import types
 
 from harness import config, tls
 from harness.client import Client
-from harness.daemon import free_ports
 from harness.h2 import H2Client, StreamReset
 from harness.h2_replica import Served
 from harness.message import Closed, Truncated
@@ -23,7 +22,6 @@ class Crossing:
     def __init__(self, life, handle=say_who, early=False, settings=()):
         self.ca = tls.Authority(f"{life.dir}/ca")
         pair = self.ca.issue("test.example")
-        self.secure_port = free_ports(1)[0]
         self.replicas = {}
         for kind in REPLICAS:
             context = self.ca.server(pair, ["h2"] if kind == "h2-tls" else ["http/1.1"]) if "tls" in kind else None
@@ -41,7 +39,8 @@ class Crossing:
             secured = {"tls": f'enabled = true\nca = "{self.ca.cert}"\nserver_name = "test.example"'}
             pools += config.pool(kind, [replica], keys, QUIET, **(secured if "tls" in kind else {}))
             routes += f'[[route]]\npath = "/{kind}"\npool = "{kind}"\n'
-        secure = f'[[listener]]\nname = "secure"\nbind = ["127.0.0.1:{self.secure_port}"]\n' + tls.listener(pair)
+        port = place.port_of("secure")
+        secure = f'[[listener]]\nname = "secure"\nbind = ["127.0.0.1:{port}"]\n' + tls.listener(pair)
         return config.whole(place, pools, routes=secure + routes)
 
     def open(self, kind):
@@ -50,7 +49,7 @@ class Crossing:
             return Client(self.daemon.address)
         if kind == "h2":
             return H2Client(self.daemon.address)
-        secure = ("127.0.0.1", self.secure_port)
+        secure = ("127.0.0.1", self.daemon.place.port_of("secure"))
         if kind == "h1-tls":
             return tls.TlsClient(secure, self.ca.client())
         return H2Client(secure, tls=self.ca.client(["h2"]))

@@ -5,6 +5,7 @@ import os
 import time
 
 SLOW = float(os.environ.get("LIMPET_TEST_SLOW_FACTOR", "1"))
+PATIENCE = 15.0  # seconds; what is waited for comes in milliseconds, but on a busy machine nothing is sure to
 
 
 class Skip(Exception):
@@ -16,7 +17,7 @@ def seconds(normal):
     return normal * SLOW
 
 
-def wait_until(condition, what, limit=5.0):
+def wait_until(condition, what, limit=PATIENCE):
     """Asks until `condition()` is truthy and returns that; fails with `what` at the deadline."""
     end = time.monotonic() + seconds(limit)
     while True:

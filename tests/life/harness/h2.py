@@ -9,7 +9,7 @@ import time
 from harness import h2_frames as f
 from harness.deadline import seconds
 from harness.h2_frames import hpack
-from harness.message import no_delay
+from harness.message import Fields, no_delay
 
 
 class StreamReset(Exception):
@@ -21,7 +21,7 @@ class StreamReset(Exception):
         self.got = bytes(stream.body)
 
 
-class H2Stream:
+class H2Stream(Fields):
     """One message that comes (and the id of the one that goes). Reads like a Message of message.py."""
 
     def __init__(self, endpoint, id):
@@ -53,22 +53,6 @@ class H2Stream:
     @property
     def is_over(self):
         return self.is_whole or self.reset is not None
-
-    def all(self, name):
-        return [value for key, value in self.fields if key.lower() == name.lower()]
-
-    def get(self, name, default=None):
-        values = self.all(name)
-        return values[0] if values else default
-
-    def has(self, name):
-        return bool(self.all(name))
-
-    def trailer(self, name):
-        return next((value for key, value in self.trailers if key.lower() == name.lower()), None)
-
-    def text(self):
-        return bytes(self.body).decode("utf-8", "replace")
 
     def take_head(self, fields):
         pseudo = {name: value for name, value in fields if name.startswith(":")}
@@ -125,9 +109,9 @@ class Endpoint:
                 out += f.continuation(stream, piece, number == len(pieces))
             self.socket.sendall(out)
 
-    def send_body(self, stream, content, end=True, piece_bytes=None, limit=10.0):
+    def send_body(self, stream, content, end=True, piece_bytes=None, limit=20.0):
         """DATA as the windows of the other side allow."""
-        content = bytes(content)
+        content = memoryview(bytes(content))
         most = min(piece_bytes or self.frame_bytes, self.frame_bytes)
         while content:
             self.wait(lambda: stream.reset is not None or (self.room > 0 and stream.room > 0),
@@ -140,7 +124,7 @@ class Endpoint:
                     continue
                 self.room -= size
                 stream.room -= size
-            self.send(f.data(stream.id, content[:size], end and size == len(content)))
+            self.send(f.data(stream.id, bytes(content[:size]), end and size == len(content)))
             content = content[size:]
             if not content:
                 return
@@ -278,7 +262,7 @@ class Endpoint:
         elif came.stream in self.streams:
             self.streams[came.stream].room += came.number()
 
-    def wait(self, condition, what, limit=10.0):
+    def wait(self, condition, what, limit=20.0):
         """Until `condition()`, while another thread pumps."""
         with self.changed:
             happened = self.changed.wait_for(lambda: condition() or self.ended, seconds(limit))
@@ -297,7 +281,7 @@ class H2Client(Endpoint):
     """One connection to the balancer: prior knowledge, or TLS with `tls`, an ssl.SSLContext."""
 
     def __init__(self, address, *, tls=None, server_name="test.example", settings=(), preface=True, credit=True,
-                 receive_buffer=None, limit=10.0):
+                 receive_buffer=None, limit=20.0):
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

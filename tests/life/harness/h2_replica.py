@@ -56,18 +56,18 @@ class ServedStream(H2Stream):
     def reset_with(self, code):
         self.endpoint.send(f.rst_stream(self.id, code))
 
-    def wait_whole(self, limit=10.0):
+    def wait_whole(self, limit=20.0):
         """The end of the request; StreamReset where it is taken back."""
         self.endpoint.wait(lambda: self.is_over, f"the end of request {self.target}", limit)
         if not self.is_whole:
             raise StreamReset(self)
         return self
 
-    def wait_bytes(self, count, limit=10.0):
+    def wait_bytes(self, count, limit=20.0):
         self.endpoint.wait(lambda: len(self.body) >= count or self.is_over, f"{count} body bytes", limit)
         return bytes(self.body)
 
-    def wait_reset(self, limit=10.0):
+    def wait_reset(self, limit=20.0):
         """The balancer takes the stream back, or the connection is over."""
         try:
             self.endpoint.wait(lambda: self.reset is not None, "a reset", limit)

@@ -10,7 +10,9 @@ from harness.replica import Replica, say_who
 
 class Life:
     def __init__(self):
-        self._directory = tempfile.TemporaryDirectory(prefix="limpet-life-")
+        # The path of a socket has room for about a hundred bytes.
+        home = tempfile.gettempdir() if len(tempfile.gettempdir()) <= 40 else "/tmp"
+        self._directory = tempfile.TemporaryDirectory(prefix="limpet-life-", dir=home)
         self.dir = self._directory.name
         self.daemons = []
         self.replicas = []
@@ -42,7 +44,7 @@ class Life:
         for daemon in self.daemons:
             daemon.kill()
         for replica in self.replicas:
-            replica.stop()
+            replica.close()
         self._directory.cleanup()
 
     def evidence(self):

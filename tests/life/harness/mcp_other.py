@@ -74,7 +74,8 @@ class SseReplica(Replica):
     def serve(self, peer, asked):
         if asked.method == "GET":
             return self.open(peer)
-        self.posted.append(asked.target)
+        if b'"limpet-' not in asked.body:  # which era it speaks is no client's question
+            self.posted.append(asked.target)
         id = asked.target.partition("=")[2].partition("&")[0]
         stream = self.streams.get(id)
         if stream is None:

@@ -8,7 +8,7 @@ import threading
 import uuid
 
 from harness.client import Client, once, request
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.replica import Replica
 
 VERSION = "2025-11-25"
@@ -236,12 +236,12 @@ class Events:
         self.text = b""
         self.is_over = False
 
-    def read_until(self, what, limit=10.0):
+    def read_until(self, what, limit=PATIENCE):
         what = what.encode() if isinstance(what, str) else what
         wait_until(lambda: self._read() and what in self.text, f"{what!r} in {self.text[-500:]!r}", limit)
         return self.text
 
-    def read_to_end(self, limit=10.0):
+    def read_to_end(self, limit=PATIENCE):
         wait_until(lambda: self._read() and self.is_over, f"the end of {self.text[-500:]!r}", limit)
         return self.text
 

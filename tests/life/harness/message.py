@@ -16,7 +16,27 @@ class Truncated(Exception):
         self.got = got
 
 
-class Message:
+class Fields:
+    """What can be asked of a message: `fields` and `trailers` are lists of pairs, `body` is bytes."""
+
+    def all(self, name):
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def get(self, name, default=None):
+        values = self.all(name)
+        return values[0] if values else default
+
+    def has(self, name):
+        return bool(self.all(name))
+
+    def trailer(self, name):
+        return next((value for key, value in self.trailers if key.lower() == name.lower()), None)
+
+    def text(self):
+        return bytes(self.body).decode("utf-8", "replace")
+
+
+class Message(Fields):
     """A start line, fields in order, a body, trailers."""
 
     def __init__(self, raw_head):
@@ -35,22 +55,6 @@ class Message:
         else:
             self.method, self.target = parts[0], parts[1]
             self.version = parts[2] if len(parts) > 2 else ""
-
-    def all(self, name):
-        return [value for key, value in self.fields if key.lower() == name.lower()]
-
-    def get(self, name, default=None):
-        values = self.all(name)
-        return values[0] if values else default
-
-    def has(self, name):
-        return bool(self.all(name))
-
-    def trailer(self, name):
-        return next((value for key, value in self.trailers if key.lower() == name.lower()), None)
-
-    def text(self):
-        return self.body.decode("utf-8", "replace")
 
     def __repr__(self):
         return f"<{self.start_line!r} {self.fields!r} {self.body[:200]!r}>"
@@ -116,11 +120,12 @@ class Stream:
                 if size == 0:
                     break
                 message.chunks.append(self.exactly(size))
-                message.body += message.chunks[-1]
                 if self.exactly(2) != b"\r\n":
                     raise AssertionError("a chunk does not end where its size says")
         except Truncated as cut:
-            raise Truncated("the chunked body has no end", message.body + cut.got) from None
+            raise Truncated("the chunked body has no end", b"".join(message.chunks) + cut.got) from None
+        finally:
+            message.body = b"".join(message.chunks)
         while line := self.line():
             message.trailers.append(_split_field(line.decode("latin-1")))
 

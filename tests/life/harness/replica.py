@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-from harness.deadline import seconds, wait_until
+from harness.deadline import PATIENCE, seconds, wait_until
 from harness.message import Closed, Message, Stream, Truncated, no_delay, read_body
 
 
@@ -16,7 +16,7 @@ class Peer:
     def __init__(self, replica, sock, number):
         self.replica = replica
         self.socket = no_delay(sock)
-        self.socket.settimeout(seconds(20))
+        self.socket.settimeout(seconds(60))  # longer than anybody waits for what the balancer does
         self.stream = Stream(sock)
         self.number = number  # the how manieth connection of its replica
         self.served = 0
@@ -91,6 +91,7 @@ class Replica:
         self._peers = set()
         self._lock = threading.Lock()
         self._listening = None
+        self._reserved = None  # holds the port while nobody listens there
         self.start()
 
     @property
@@ -99,24 +100,35 @@ class Replica:
 
     def start(self):
         """Begins to listen; again on the same port after stop()."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        sock.bind(("127.0.0.1", self.port))
+        sock, self._reserved = self._reserved or self._bound(), None
         sock.listen(512)
         self.port = sock.getsockname()[1]
         self._listening = sock
         threading.Thread(target=self._accept, args=(sock,), daemon=True).start()
         return self
 
+    def _bound(self):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        sock.bind(("127.0.0.1", self.port))
+        return sock
+
     def stop(self):
-        """Ends like a killed process: connections are cut, new ones refused."""
+        """Ends like a killed process: connections are cut, new ones refused. Nobody else gets its port meanwhile."""
         listening, self._listening = self._listening, None
         if listening:
             listening.shutdown(socket.SHUT_RDWR)
             listening.close()
+            self._reserved = self._bound()
         self.cut()
+
+    def close(self):
+        """Stops for good."""
+        self.stop()
+        if self._reserved:
+            self._reserved.close()
 
     def cut(self):
         """Ends all connections and stays."""
@@ -142,7 +154,7 @@ class Replica:
         with self._lock:
             return len([r for r in self.requests if target is None or r.target == target])
 
-    def wait_for_requests(self, count, limit=5.0):
+    def wait_for_requests(self, count, limit=PATIENCE):
         return wait_until(lambda: len(self.requests) >= count and self.requests,
                           f"{count} requests at replica {self.id}; {len(self.requests)} came", limit)
 

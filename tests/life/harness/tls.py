@@ -17,7 +17,7 @@ from harness.message import Stream, no_delay
 CURVES = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}
 
 
-def openssl(*arguments, stdin=b"", limit=20.0):
+def openssl(*arguments, stdin=b"", limit=60.0):
     """Runs the command; its standard output."""
     done = subprocess.run(["openssl", *map(str, arguments)], input=stdin, capture_output=True, timeout=seconds(limit))
     assert done.returncode == 0, f"openssl {arguments}: {done.stderr.decode()}"
@@ -132,7 +132,7 @@ def _pin(context, version, ciphers):
 class Guarded:
     """A TLS socket that one thread may read while others write: OpenSSL's objects do not bear that by themselves."""
 
-    def __init__(self, sock, limit=20.0):
+    def __init__(self, sock, limit=60.0):
         self.tls, self.lock, self.limit = sock, threading.Lock(), seconds(limit)
         sock.setblocking(False)
 
@@ -171,7 +171,7 @@ class Guarded:
 class TlsClient(Client):
     """A raw HTTP/1 client over TLS."""
 
-    def __init__(self, address, context, server_name="test.example", limit=10.0, session=None):
+    def __init__(self, address, context, server_name="test.example", limit=20.0, session=None):
         sock = socket.create_connection(address, timeout=seconds(limit))
         no_delay(sock)
         try:
@@ -204,7 +204,7 @@ def s_client(daemon, *arguments, stdin=b"", server_name="test.example"):
     """What `openssl s_client` prints of a connection with these options, whether it succeeds or not."""
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{daemon.place.port}",
                            "-servername", server_name, *map(str, arguments)],
-                          input=stdin, capture_output=True, timeout=seconds(20))
+                          input=stdin, capture_output=True, timeout=seconds(60))
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
