@@ -24,7 +24,7 @@ import { cases as sse_sessions } from './cases/sse_sessions.mjs';
 import { cases as streams } from './cases/streams.mjs';
 
 globalThis.crypto ??= webcrypto; // Debian 12's Node 18 has it in the module only
-const case_ms = 120000;
+const case_ms = 300000;
 const lanes = 2;
 const all = [
   ...sessions, ...refusals, ...restarts, ...cookies, ...streams,

@@ -10,7 +10,7 @@ import { Limpet } from '../lib/limpetd.mjs';
 import { start_little_replicas } from '../lib/little_replicas.mjs';
 import { until } from '../lib/wait.mjs';
 
-const deadline_ms = 30000;
+const deadline_ms = 60000;
 
 async function with_replicas(replicas, run) {
   const limpet = await Limpet.make('', { workers: 2 });

@@ -14,7 +14,7 @@ const modern_era = '2026-07-28';
 const checks_of_session_era = 84;
 const pace = 8;
 const kills_min = 8;
-const up_ms = 20000;
+const up_ms = 60000;
 const direct = new Map();
 
 async function with_fixtures(number, run) {

@@ -31,7 +31,7 @@ async function counter_or_skip(context) {
 }
 
 async function first_request(context) {
-  const met = await met_by_newcomers(`${context.url}/whoami`, 60);
+  const met = await met_by_newcomers(`${context.url}/whoami`, 8 * context.web.length);  // by turns in each worker
   assert.equal(met.size, context.web.length, `newcomers met only ${[...met].join(' and ')}`);
   const response = await get(`${context.url}/whoami`);
   const cookie = cookies_of(response).get('limpet');

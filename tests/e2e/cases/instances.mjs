@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several instances of limpet with the same keys: sessions that alternate between them, and what Redis adds.
 import assert from 'node:assert/strict';
-import { all_succeed, assert_refused } from '../lib/check.mjs';
+import { all_succeed, assert_mostly_within, assert_refused, at_once } from '../lib/check.mjs';
 import { mcp_pool } from '../lib/config.mjs';
 import { Limpet } from '../lib/limpetd.mjs';
 import { raw, raw_echo, raw_open, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
@@ -10,7 +10,7 @@ import { start_replicas } from '../lib/replicas.mjs';
 import { slow_factor, until } from '../lib/wait.mjs';
 
 const sessions_of_each_kind = 10;
-const deadline_ms = 20000;
+const deadline_ms = 60000;
 const at_once_ms = 1000 * slow_factor;
 
 /** Runs with three replicas and two instances that share their keys. */
@@ -81,12 +81,10 @@ async function session_on_each(url, replicas) {
 }
 
 async function answered(url, id, what) {
-  const begin = performance.now();
   const answer = await raw_echo(url, id);
-  const took_ms = performance.now() - begin;
   assert.equal(answer.status, 200, `${what}: status`);
   assert.ok(answer.message.result, `${what}: ${JSON.stringify(answer.message)}`);
-  return { replica: answer.replica, took_ms };
+  return answer;
 }
 
 async function carried_over_elsewhere() {
@@ -114,15 +112,16 @@ async function store_dies() {
     const sessions = await session_on_each(urls[0], replicas);
     one.child.printed = '';
     await redis.kill();
+    const taken = [];
     for (const url of urls) {
       for (const [home, id] of sessions) {
-        const { replica, took_ms } = await answered(url, id, 'without the store');
-        assert.equal(replica, home);
-        assert.ok(took_ms < at_once_ms, `without the store an answer took ${took_ms.toFixed()} ms`);
+        const goes_home = async () => assert.equal((await answered(url, id, 'without the store')).replica, home);
+        taken.push(await at_once(at_once_ms, goes_home, 'without the store an answer'));
       }
       const fresh = await raw_open(url);
       assert.equal((await answered(url, fresh.id, 'a new session')).replica, fresh.replica);
     }
+    assert_mostly_within(at_once_ms, taken, 'the first answer without the store');
     const [victim] = replicas;
     await victim.kill();
     const { replica } = await answered(urls[0], sessions.get(victim.id), 'carried over by the instance that knows it');

@@ -11,7 +11,7 @@ import { raw, raw_echo, raw_open, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
 import { start_replicas } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
 
-const deadline_ms = 20000;
+const deadline_ms = 60000;
 
 /** Runs with replicas and an instance of its own, which may be harmed. */
 async function with_own(kind, pools, run) {

@@ -49,7 +49,7 @@ async function stream_reaches_owner(context) {
     for (const session of opened) {
       const { id, replica } = session;
       const options = { session: id, signal: end.signal };
-      const stream = await within(20000, raw(context.mcp_url, 'GET', options), 'head of the GET stream');
+      const stream = await within(60000, raw(context.mcp_url, 'GET', options), 'head of the GET stream');
       if (!context.own && stream.status === 405) throw new Skip('the server has no GET stream');
       assert.equal(stream.status, 200);
       assert.match(stream.headers.get('content-type'), /^text\/event-stream/);
@@ -61,7 +61,7 @@ async function stream_reaches_owner(context) {
       const toggled = await raw_call(context.mcp_url, id, 'tools/call', { params });
       assert.equal(toggled.status, 200);
       if (toggled.message.error === undefined && !toggled.message.result.isError) {
-        await within(20000, read, 'a message of the session on its GET stream');
+        await within(60000, read, 'a message of the session on its GET stream');
       }
     }
   } finally {

@@ -9,7 +9,7 @@ import { within } from '../lib/wait.mjs';
 
 const messages = 50;
 const large_bytes = 1024 * 1024;
-const deadline_ms = 20000;
+const deadline_ms = 60000;
 
 function message_at(number) {
   if (number === messages - 1) return randomBytes(large_bytes);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { adopt } from './processes.mjs';
 import { within } from './wait.mjs';
 
-const make_ms = 20000;
+const make_ms = 60000;
 let made;
 
 async function make() {

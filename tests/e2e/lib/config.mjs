@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The configuration files under which the tests run the daemon.
-import os from 'node:os';
 import path from 'node:path';
 
 const text = (value) => JSON.stringify(value);  // JSON strings are TOML strings
@@ -21,7 +20,7 @@ export function base({ home, port, admin_port, workers = 2, keys_file = '', tls 
 [daemon]
 workers = ${workers}
 pin = false
-user = ${text(os.userInfo().username)}
+user = ""
 state_dir = ${text(path.join(home, 'state'))}
 drain_timeout = "1s"
 
@@ -94,10 +93,13 @@ from = ${text(from)}
 show = true
 
 [pool.grpc.health]
-active = { type = "grpc", interval = "200ms", timeout = "1s", rise = 1, fall = 1 }
+active = { type = "grpc", interval = "200ms", timeout = "10s", rise = 1, fall = 1 }
 
 ${replicas('grpc', list)}`;
 }
+
+/** By turns, however quick each replica is: for cases that want clients on all of them. */
+const evenly = 'balance = { policy = "round-robin", slow_start = "off" }';
 
 /** /, /none/ and /azure/: the same web replicas under three rules of affinity. */
 export function web_pools(list) {
@@ -110,7 +112,7 @@ pool = "${name}"
 ${lines}
 
 ${replicas(name, list)}`;
-  return pool('web', '/', 'preset = "web"\naffinity = { show = true }')
+  return pool('web', '/', `preset = "web"\naffinity = { show = true }\n${evenly}`)
     + pool('none', '/none', 'preset = "web"\naffinity = { from = [] }')
     + pool('azure', '/azure', 'preset = "azure"');
 }
@@ -126,6 +128,7 @@ pool = "web"
 [pool.web]
 preset = "web"
 revisions = { ${pairs.join(', ')} }
+${evenly}
 health = { active = { type = "off" }, initial = "up" }
 
 ${replicas('web', list)}`;
@@ -142,6 +145,7 @@ pool = "web"
 preset = "web"
 health = { active = { type = "off" }, initial = "up" }
 discovery = { type = "file", path = ${text(file)} }
+${evenly}
 `;
 }
 
@@ -155,6 +159,7 @@ pool = "web"
 [pool.web]
 preset = "web"
 health = { active = { type = "off" }, initial = "up" }
+${evenly}
 
 ${replicas('web', list)}`;
 }

@@ -9,7 +9,7 @@ import { Skip } from './check.mjs';
 import { adopt } from './processes.mjs';
 import { within } from './wait.mjs';
 
-const suite_ms = 120000;
+const suite_ms = 240000;
 const node_major_min = 22;
 const in_modules = (name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url));
 const program = in_modules('@modelcontextprotocol/conformance/dist/index.js');

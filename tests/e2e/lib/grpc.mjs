@@ -6,7 +6,7 @@ import grpc from '@grpc/grpc-js';
 import { Sticky } from '../grpc/services.mjs';
 import { within } from './wait.mjs';
 
-const call_ms = 20000;
+const call_ms = 30000;
 export const { status } = grpc;
 
 /** Metadata of plain pairs. */

@@ -2,7 +2,7 @@
 // Plain HTTP requests, each over a connection of its own unless an agent is given.
 import http from 'node:http';
 
-const answer_ms = 15000;
+const answer_ms = 30000;
 
 /** Sends a request and returns status, header fields and text. */
 export function send(method, url, { headers = {}, agent = false, body } = {}) {

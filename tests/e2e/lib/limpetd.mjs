@@ -27,6 +27,7 @@ process.on('exit', () => homes.forEach(remove_home));
 /** One instance with its own folder, ports and state. */
 export class Limpet {
   #is_started = false;
+  #was_started = false;
 
   /** Makes folder and ports; `pools` is the part of the configuration after base(). */
   static async make(pools, settings = {}) {
@@ -36,10 +37,15 @@ export class Limpet {
     fs.mkdirSync(path.join(limpet.home, 'state'));
     limpet.file = path.join(limpet.home, 'limpet.toml');
     limpet.settings = { ...settings, home: limpet.home };
-    limpet.settings.port = await free_port();
-    limpet.settings.admin_port = await free_port();
+    await limpet.#choose_ports();
     limpet.configure(pools);
     return limpet;
+  }
+
+  async #choose_ports() {
+    this.settings.port = await free_port();
+    this.settings.admin_port = await free_port();
+    if (this.settings.tls) this.settings.tls = { ...this.settings.tls, port: await free_port() };
   }
 
   get url() {
@@ -61,20 +67,32 @@ export class Limpet {
 
   /** Replaces the configuration file in one step; a running instance does not see it before reload(). */
   configure(pools) {
+    this.pools = pools;
     fs.writeFileSync(this.file + '.new', base(this.settings) + pools);
     fs.renameSync(this.file + '.new', this.file);
   }
 
-  /** Starts the process and waits until it says that it is ready. */
+  /** Starts the process and waits until it is ready. Ports that somebody took before its first start are chosen anew. */
   async start() {
+    for (let left = this.#was_started ? 0 : 5; !(await this.#try_start()); --left) {
+      const is_taken = /in use/.test(this.child.printed);
+      if (!is_taken || left === 0) throw new Error(`${program} ended at start:\n${this.child.printed}`);
+      await this.#choose_ports();
+      this.configure(this.pools);
+    }
+    this.#was_started = true;
+    this.#is_started = true;
+    return this;
+  }
+
+  /** False where it ended. */
+  async #try_start() {
     this.child = adopt(spawn(program, ['-c', this.file], { stdio: ['ignore', 'pipe', 'pipe'] }));
     let ended = false;
     this.child.gone.then(() => { ended = true; });
     await until(ready_ms, async () => ended || (await this.#is_ready()), `${program} is ready`)
       .catch((error) => { throw new Error(`${error.message}\n${this.child.printed}`); });
-    if (ended) throw new Error(`${program} ended at start:\n${this.child.printed}`);
-    this.#is_started = true;
-    return this;
+    return !ended;
   }
 
   /** Ends the process by `signal` and says how it ended. */

@@ -7,7 +7,7 @@ import { StreamableHTTPClientTransport as TransportV1 }
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 }
   from '@modelcontextprotocol/client';
 
-const call_ms = 20000;
+const call_ms = 30000;
 const who = { name: 'limpet-e2e', version: '1' };
 const identity_names = ['REPLICA_ID', 'CONTAINER_APP_REPLICA_NAME', 'HOSTNAME'];
 

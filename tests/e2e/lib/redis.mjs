@@ -25,6 +25,12 @@ function ask(port, command) {
 /** A running server; `url` goes into limpet's configuration. */
 export class Redis {
   async start() {
+    while (!(await this.#try_start())) continue;
+    return this;
+  }
+
+  /** False where somebody else had taken the port. */
+  async #try_start() {
     this.port = await free_port();
     const words = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
       '--dir', os.tmpdir()];
@@ -32,7 +38,8 @@ export class Redis {
     let ended = false;
     this.child.gone.then(() => { ended = true; });
     await until(ready_ms, async () => ended || (await ask(this.port, 'PING')) === '+PONG', 'redis-server is ready');
-    if (!ended) return this;
+    if (!ended) return true;
+    if (/in use/.test(this.child.printed)) return false;
     if (/ENOENT/.test(this.child.printed)) throw new Skip('redis-server is not installed');
     throw new Error(`redis-server ended at start: ${this.child.printed}`);
   }

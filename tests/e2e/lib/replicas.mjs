@@ -5,12 +5,12 @@ import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { adopt, stop } from './processes.mjs';
-import { within } from './wait.mjs';
+import { until, within } from './wait.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const preload = here('../loopback.cjs');
 const start_ms = 60000;
-const answer_ms = 10000;
+const answer_ms = 30000;
 
 const everything = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/dist/index.js');
 
@@ -35,8 +35,19 @@ export class Replica {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Starts the process; `port` 0 lets the kernel choose. */
+  /** Starts the process; `port` 0 lets the kernel choose. A port that somebody has for a moment is waited for. */
   async start(port = 0) {
+    return until(start_ms, async () => {
+      try {
+        return await this.#try_start(port);
+      } catch (error) {
+        if (/EADDRINUSE/.test(error.message)) return false;
+        throw Object.assign(error, { is_final: true });
+      }
+    }, `start of ${this.id}`);
+  }
+
+  async #try_start(port) {
     const [program, args] = programs[this.kind];
     this.child = adopt(fork(program, args, {
       execArgv: ['-r', preload],

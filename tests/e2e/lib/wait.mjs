@@ -16,7 +16,8 @@ export function within(ms, promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Asks `condition` again and again until it answers something true; that answer is returned. */
+/** Asks `condition` again and again until it answers something true; that answer is returned. An error of it is tried
+ *  again like a false answer, but for one that `is_final`. */
 export async function until(ms, condition, what) {
   const deadline = Date.now() + ms;
   let last = '';
@@ -25,6 +26,7 @@ export async function until(ms, condition, what) {
       const answer = await condition();
       if (answer) return answer;
     } catch (error) {
+      if (error.is_final) throw error;
       last = `; last error: ${error.message}`;
     }
     if (Date.now() > deadline) throw new Error(`not so after ${ms} ms: ${what}${last}`);
