@@ -95,6 +95,8 @@ Http2Session::Http2Session(CodecRole its_role, const CodecLimits& its_limits,
       role == CodecRole::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   CHECK_THAT(make(&library, http2_callbacks(), this, options(), &memory_for_library) == 0);
   submit_settings(*this, settings);
+  // A client's first words are in the making already.
+  stage();
 }
 
 Http2Session::~Http2Session() {

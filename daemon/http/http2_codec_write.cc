@@ -177,6 +177,7 @@ void Http2Session::make_frames(Buffer& to, Data data) {
     if (count <= 0) break;
     to.append({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)});
   }
+  memory.leave_workbench();
   out = nullptr;
   data_allowed = Data::kHeld;
 }

@@ -31,6 +31,7 @@ struct Spare {
 struct Spares {
   std::array<Spare*, kClasses> blocks;
   std::array<std::uint32_t, kClasses> counts;
+  char* workbench;
   bool is_over;  // the thread is ending: nothing is kept any more
 };
 constinit thread_local Spares mine{};
@@ -46,6 +47,7 @@ struct Cleaner {
       while (row != nullptr)
         std::free(std::exchange(row, row->next));
     }
+    std::free(std::exchange(mine.workbench, nullptr));
   }
   void stand_by() const noexcept {}
 };
@@ -63,12 +65,26 @@ constexpr bool kKeepsSpares = false;
 constexpr bool kKeepsSpares = true;
 #endif
 
+// A frame with all that the library puts around it.
+constexpr std::size_t kWorkbenchBytes = 17 * 1024;
+
+[[nodiscard]] void* workbench() {
+  if (mine.workbench == nullptr) mine.workbench = static_cast<char*>(take_fresh(kWorkbenchBytes));
+  return mine.workbench;
+}
+
 [[nodiscard]] Header* header_of(void* piece) noexcept { return static_cast<Header*>(piece) - 1; }
 
 }  // namespace
 
 void* Http2Memory::take(std::size_t bytes) noexcept {
-  if (bytes > std::numeric_limits<std::uint32_t>::max()) return nullptr;
+  if (bytes >= kFrameBytes) [[unlikely]] {
+    if (bytes > std::numeric_limits<std::uint32_t>::max()) return nullptr;
+    if (workbench_ == nullptr && bytes <= kWorkbenchBytes) {
+      workbench_ = workbench();
+      if (workbench_ != nullptr) return workbench_;
+    }
+  }
   const std::size_t wanted = (bytes + sizeof(Header) + kStep - 1) / kStep * kStep;
   const std::size_t row = wanted / kStep - 1;
   void* block = nullptr;
@@ -94,7 +110,8 @@ void* Http2Memory::take_zeroed(std::size_t count, std::size_t bytes) noexcept {
 
 void* Http2Memory::resize(void* piece, std::size_t bytes) noexcept {
   if (piece == nullptr) return take(bytes);
-  const std::size_t held = header_of(piece)->bytes - sizeof(Header);
+  const std::size_t held =
+      is_workbench(piece) ? kWorkbenchBytes : header_of(piece)->bytes - sizeof(Header);
   if (bytes <= held) return piece;
   void* const bigger = take(bytes);
   if (bigger == nullptr) return nullptr;
@@ -104,7 +121,7 @@ void* Http2Memory::resize(void* piece, std::size_t bytes) noexcept {
 }
 
 void Http2Memory::give(void* piece) noexcept {
-  if (piece == nullptr) return;
+  if (piece == nullptr || is_workbench(piece)) return;
   Header* const block = header_of(piece);
   bytes_in_use_ -= block->bytes;
   const std::size_t row = block->bytes / kStep - 1;
@@ -114,6 +131,11 @@ void Http2Memory::give(void* piece) noexcept {
   }
   mine.blocks[row] = new (block) Spare{mine.blocks[row]};
   ++mine.counts[row];
+}
+
+void Http2Memory::leave_workbench() const noexcept {
+  constexpr int kRubbish = 0xa5;
+  if (!kKeepsSpares && workbench_ != nullptr) std::memset(workbench_, kRubbish, kWorkbenchBytes);
 }
 
 }  // namespace limpet

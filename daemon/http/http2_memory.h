@@ -2,7 +2,8 @@
 #pragma once
 // Http2Memory: where a connection's HTTP/2 state lives: what the library allocates, stream by
 // stream and frame by frame, comes from spare pieces that the thread keeps by size, and is counted
-// for the connection. Bodies are not here, they wait in Buffers (base/buffer.h).
+// for the connection; the piece that frames are made in is one for all connections of a thread.
+// Bodies are not here, they wait in Buffers (base/buffer.h).
 
 #include <cstddef>
 
@@ -10,6 +11,10 @@ namespace limpet {
 
 /// One connection's allocations.
 /// Thread: pieces go back to the spares of the thread that frees them.
+///
+/// The first piece as large as a frame is the workbench: what frames are made in, and of no meaning
+/// once they are made (Http2Session::make_frames). All connections of a thread have the same, so
+/// that one which is idle holds none.
 class Http2Memory {
  public:
   Http2Memory() = default;
@@ -22,11 +27,18 @@ class Http2Memory {
   /// A piece of `bytes` that begins with what `piece` held; `piece` may be null.
   [[nodiscard]] void* resize(void* piece, std::size_t bytes) noexcept;
   void give(void* piece) noexcept;
+  /// Nothing is in the making: where faults are looked for, what the workbench holds is destroyed.
+  void leave_workbench() const noexcept;
 
   [[nodiscard]] std::size_t bytes_in_use() const noexcept { return bytes_in_use_; }
 
  private:
+  static constexpr std::size_t kFrameBytes = 16 * 1024;  ///< RFC 9113 section 4.2
+
+  [[nodiscard]] bool is_workbench(const void* piece) const noexcept { return piece == workbench_; }
+
   std::size_t bytes_in_use_ = 0;
+  void* workbench_ = nullptr;  ///< where this connection has been lent it
 };
 
 }  // namespace limpet

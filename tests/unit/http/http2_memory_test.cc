@@ -52,6 +52,30 @@ TEST_CASE("a resized piece keeps what it held") {
   CHECK(memory.bytes_in_use() == 0);
 }
 
+TEST_CASE("the first piece that a frame fits in is the thread's; the next are one's own") {
+  constexpr std::size_t kFrame = 16 * 1024 + 10;
+  Http2Memory one;
+  Http2Memory other;
+  void* const bench = one.take(kFrame);
+  REQUIRE(bench != nullptr);
+  CHECK(other.take(kFrame) == bench);
+  CHECK(one.bytes_in_use() == 0);
+
+  auto* own = static_cast<char*>(one.take(kFrame));
+  REQUIRE(own != nullptr);
+  CHECK(own != bench);
+  CHECK(one.bytes_in_use() >= kFrame);
+  std::memset(own, 'o', kFrame);
+  one.leave_workbench();
+  CHECK(own[kFrame - 1] == 'o');
+
+  one.give(own);
+  one.give(bench);
+  other.give(bench);
+  CHECK(one.bytes_in_use() == 0);
+  CHECK(other.bytes_in_use() == 0);
+}
+
 TEST_CASE("what no machine has is refused, not wrapped around") {
   Http2Memory memory;
   CHECK(memory.take(std::numeric_limits<std::size_t>::max()) == nullptr);
