@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's callbacks: each hands what it was told to Http2Session, which records it. None
 // calls out of the codec, none calls the library back but to submit.
+#include <utility>
+
 #include <nghttp2/nghttp2.h>
 
 #include "daemon/base/check.h"
@@ -63,6 +65,8 @@ int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t
 // resets the stream, but the connection must end. All else it queues is the acknowledgement.
 void on_settings(nghttp2_session* library, Http2Session& session) {
   session.has_peer_settings = true;
+  session.encoder.limit_table(
+      nghttp2_session_get_remote_settings(library, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE));
   const std::size_t queued = nghttp2_session_get_outbound_queue_size(library);
   if (queued > session.queued_before_settings + 1) session.terminate(Http2Error::kFlowControlError);
 }
@@ -120,7 +124,11 @@ int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     ++session.goaways.sent;
   } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
              end_of(*frame) == EndOfStream::kYes) {
-    session.on_half_ended(stream_of(session, *frame));
+    Http2Stream* const stream = stream_of(session, *frame);
+    // The stream may be over before its last frame is written.
+    if (frame->hd.type == NGHTTP2_HEADERS && stream != nullptr)
+      session.trailers_to_send = std::move(stream->trailers);
+    session.on_half_ended(stream);
   }
   return 0;
 }

@@ -32,6 +32,7 @@ constexpr std::size_t kSentHeadBytesMax = std::size_t{1} << 20;
     nghttp2_option_set_max_continuations(option, kNoContinuationsMax);
     nghttp2_option_set_stream_reset_rate_limit(option, kNoResetRate, kNoResetRate);
     nghttp2_option_set_max_send_header_block_length(option, kSentHeadBytesMax);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     return option;
   }();

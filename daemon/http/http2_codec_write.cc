@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include <nghttp2/nghttp2.h>
@@ -34,6 +37,38 @@ constexpr std::size_t kHeldBytesMax = 4096;
       nghttp2_session_get_stream_remote_window_size(library, static_cast<std::int32_t>(number));
   const auto of_connection = nghttp2_session_get_remote_window_size(library);
   return std::min(of_stream, of_connection) >= static_cast<std::int32_t>(bytes);
+}
+
+// RFC 9113 section 4.1.
+constexpr std::size_t kTypeAt = 3;
+constexpr std::size_t kFlagsAt = 4;
+constexpr std::size_t kFrameHeaderBytes = 9;
+// What every peer takes; section 4.2.
+constexpr std::size_t kPayloadBytesMax = 16 * 1024;
+
+void set_length(char* frame, std::size_t bytes) noexcept {
+  frame[0] = static_cast<char>(bytes >> 16);
+  frame[1] = static_cast<char>(bytes >> 8 & 0xff);
+  frame[2] = static_cast<char>(bytes & 0xff);
+}
+
+// Appends a HEADERS frame that is larger than a frame may be as several; section 6.10.
+void split_head(Buffer& to, std::string_view frame) {
+  std::array<char, kFrameHeaderBytes> header{};
+  std::memcpy(header.data(), frame.data(), header.size());
+  const std::string block(frame.substr(kFrameHeaderBytes));
+  std::string_view rest = block;
+  header[kFlagsAt] &= ~NGHTTP2_FLAG_END_HEADERS;
+  while (!rest.empty()) {
+    const std::string_view payload = rest.substr(0, kPayloadBytesMax);
+    rest.remove_prefix(payload.size());
+    if (rest.empty()) header[kFlagsAt] |= NGHTTP2_FLAG_END_HEADERS;
+    set_length(header.data(), payload.size());
+    to.append({header.data(), header.size()});
+    to.append(payload);
+    header[kTypeAt] = NGHTTP2_CONTINUATION;
+    header[kFlagsAt] = 0;
+  }
 }
 
 }  // namespace
@@ -163,6 +198,33 @@ void Http2Session::give_staged(Buffer& to) {
 
 void Http2Session::stage() { make_frames(staged, Data::kHeld); }
 
+void Http2Session::stage(const FieldBlock& block) {
+  block_to_send = &block;
+  stage();
+  block_to_send = nullptr;
+}
+
+// The library has framed a head without its fields; those take the place of what it wrote instead.
+void Http2Session::put_head(Buffer& to, std::string_view made) {
+  const Buffer kept = std::move(trailers_to_send);
+  const FieldBlock trailers(kept.view());
+  const FieldBlock* const block =
+      kept.is_empty() ? std::exchange(block_to_send, nullptr) : &trailers;
+  // A head that the library has kept to itself, though it may not.
+  if (block == nullptr) return terminate(Http2Error::kInternalError);
+  char* const frame = to.reserve(kFrameHeaderBytes + block->bytes_max());
+  char* const fields = frame + kFrameHeaderBytes;
+  std::memcpy(frame, made.data(), kFrameHeaderBytes);
+  const auto bytes =
+      static_cast<std::size_t>(block->put(encoder.begin_block(fields), encoder) - fields);
+  if (bytes <= kPayloadBytesMax) [[likely]] {
+    set_length(frame, bytes);
+    to.commit(kFrameHeaderBytes + bytes);
+  } else {
+    split_head(to, {frame, kFrameHeaderBytes + bytes});
+  }
+}
+
 void Http2Session::make_frames(Buffer& to, Data data) {
   out = &to;
   data_allowed = data;
@@ -175,7 +237,13 @@ void Http2Session::make_frames(Buffer& to, Data data) {
       conclude();
     }
     if (count <= 0) break;
-    to.append({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)});
+    const std::string_view made(reinterpret_cast<const char*>(bytes),
+                                static_cast<std::size_t>(count));
+    if (bytes[kTypeAt] == NGHTTP2_HEADERS) {
+      put_head(to, made);
+    } else {
+      to.append(made);
+    }
   }
   memory.leave_workbench();
   out = nullptr;

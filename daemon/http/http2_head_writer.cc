@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
 #include <nghttp2/nghttp2.h>
 
@@ -23,18 +22,9 @@ constexpr std::uint64_t kNeverWritten =
     bit(FieldName::kConnection) | bit(FieldName::kKeepAlive) | bit(FieldName::kProxyConnection) |
     bit(FieldName::kTransferEncoding) | bit(FieldName::kUpgrade) | bit(FieldName::kTe) |
     bit(FieldName::kHttp2Settings) | bit(FieldName::kContentLength);
-// RFC 7541 section 7.1: what is a secret is kept out of every compression table.
-constexpr std::uint64_t kSecrets = bit(FieldName::kAuthorization) | bit(FieldName::kCookie) |
-                                   bit(FieldName::kSetCookie) | bit(FieldName::kMcpSessionId);
-// What is another value each time would only drive out what comes again, and is searched for in
-// vain among all its like.
-constexpr std::uint64_t kUnique = bit(FieldName::kXRequestId) | bit(FieldName::kTraceparent) |
-                                  bit(FieldName::kXForwardedFor) | bit(FieldName::kForwarded) |
-                                  bit(FieldName::kLastEventId);
-constexpr std::uint64_t kNotIndexed = kSecrets | kUnique;
-
 constexpr std::size_t kDigitsMax = 20;
-constexpr std::size_t kOwnFieldsMax = 8;
+// Far above limits.header_bytes and what limpet adds.
+constexpr std::size_t kBlockBytesMax = std::size_t{1} << 20;
 
 using Digits = std::array<char, kDigitsMax>;
 
@@ -43,38 +33,28 @@ using Digits = std::array<char, kDigitsMax>;
   return {digits.data(), static_cast<std::size_t>(end - digits.data())};
 }
 
-// The library's parameters are not const; it does not write to them.
-[[nodiscard]] std::uint8_t* as_octets(const char* text) noexcept {
-  return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text));
-}
-
-// The fields of one block, none of them copied.
-class Block {
+// What the library is told of a head's fields.
+class Told {
  public:
-  Block(Arena& arena, std::size_t listed) {
-    if (listed + kOwnFieldsMax <= few_.size()) return;
-    fields_ =
-        static_cast<nghttp2_nv*>(arena.allocate(sizeof(nghttp2_nv) * (listed + kOwnFieldsMax)));
+  explicit Told(const FieldBlock& block) noexcept {
+    // The sum of all lengths, so that it refuses what is too large.
+    if (const std::size_t bytes = block.bytes_max(); bytes > kBlockBytesMax) add("-", {"", bytes});
   }
-  void add(std::string_view name, std::string_view value, unsigned flags = 0) noexcept {
-    constexpr unsigned kBorrowed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  void add(std::string_view name, std::string_view value) noexcept {
+    constexpr std::uint8_t kBorrowed = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
     fields_[count_++] = {as_octets(name.data()), as_octets(value.data()), name.size(), value.size(),
-                         static_cast<std::uint8_t>(kBorrowed | flags)};
+                         kBorrowed};
   }
-  void add_list(const HeaderList& list, std::uint64_t skipped) noexcept {
-    for (const Field& field : list.fields()) {
-      const std::uint64_t name = bit(field.id);
-      if (field.is_removed || (skipped & name) != 0) continue;
-      const unsigned flags = (kNotIndexed & name) != 0 ? unsigned{NGHTTP2_NV_FLAG_NO_INDEX} : 0U;
-      add(field.name(), field.value(), flags);
-    }
-  }
-  [[nodiscard]] const nghttp2_nv* fields() const noexcept { return fields_; }
+  [[nodiscard]] const nghttp2_nv* fields() const noexcept { return fields_.data(); }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
  private:
-  std::array<nghttp2_nv, 48> few_;  // NOLINT: filled by add()
-  nghttp2_nv* fields_ = few_.data();
+  // The library's parameters are not const; it does not write to them.
+  [[nodiscard]] static std::uint8_t* as_octets(const char* text) noexcept {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text));
+  }
+
+  std::array<nghttp2_nv, 2> fields_;  // NOLINT: filled by add()
   std::size_t count_ = 0;
 };
 
@@ -108,53 +88,105 @@ ssize_t on_read_body(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t 
   return provider;
 }
 
-void add_status(Block& block, std::uint16_t status, Digits& digits) noexcept {
-  block.add(":status", decimal(status, digits));
-}
-
 [[nodiscard]] std::int32_t id_of(const Http2Stream& stream) noexcept {
   return static_cast<std::int32_t>(stream.number);
 }
 
 }  // namespace
 
+namespace {
+
+// Trailers that wait: for each field the two lengths and the two texts.
+struct KeptField {
+  std::uint32_t name_bytes;
+  std::uint32_t value_bytes;
+};
+
+template <typename Visit>
+void for_each_kept(std::string_view kept, Visit visit) {
+  while (!kept.empty()) {
+    KeptField sizes{};
+    std::memcpy(&sizes, kept.data(), sizeof sizes);
+    kept.remove_prefix(sizeof sizes);
+    visit(kept.substr(0, sizes.name_bytes), kept.substr(sizes.name_bytes, sizes.value_bytes));
+    kept.remove_prefix(std::size_t{sizes.name_bytes} + sizes.value_bytes);
+  }
+}
+
+}  // namespace
+
+std::size_t FieldBlock::bytes_max() const noexcept {
+  constexpr std::size_t kField = Http2FieldEncoder::kFieldBytesMax;
+  // Own names are shorter.
+  constexpr std::size_t kOwn = 2 * kField + kDigitsMax;
+  std::size_t bytes = Http2FieldEncoder::kBlockBytesMax + (kPseudoMax + 2) * kOwn;
+  for (std::size_t i = 0; i < pseudo_count_; ++i)
+    bytes += pseudo_[i].value.size();
+  if (list_ != nullptr) bytes += list_->line_bytes() + list_->fields().size() * kField;
+  // Each has its lengths in front, which take half of what a field may.
+  return bytes + 2 * kept_.size();
+}
+
+char* FieldBlock::put(char* at, Http2FieldEncoder& encoder) const noexcept {
+  for (std::size_t i = 0; i < pseudo_count_; ++i)
+    at = encoder.put(at, pseudo_[i].name, pseudo_[i].value);
+  if (list_ != nullptr) {
+    for (const Field& field : list_->fields()) {
+      if (field.is_removed || (skipped_ & bit(field.id)) != 0) continue;
+      at = encoder.put(at, field.id, field.name(), field.value());
+    }
+  }
+  if (!length_.empty()) at = encoder.put(at, FieldName::kContentLength, "content-length", length_);
+  if (has_te_) at = encoder.put(at, FieldName::kTe, "te", "trailers");
+  for_each_kept(kept_, [&](std::string_view name, std::string_view value) {
+    at = encoder.put(at, known_name(name), name, value);
+  });
+  return at;
+}
+
 std::uint32_t submit_request(Http2Session& session, Http2Stream& stream, const RequestHead& head) {
-  Block block(head.fields.arena(), head.fields.fields().size());
+  using Pseudo = FieldBlock::Pseudo;
+  FieldBlock block;
   Digits digits;
   std::uint64_t skipped = kNeverWritten | bit(FieldName::kHost);
   // What the HTTP/1 writer would send as Host.
   const Field* const host = head.fields.find(FieldName::kHost);
   const std::string_view authority = host != nullptr ? host->value() : head.authority;
-  block.add(":method", stream.is_websocket ? "CONNECT" : head.method_text);
+  const std::string_view method = stream.is_websocket ? "CONNECT" : head.method_text;
+  block.add(Pseudo::kMethod, method);
   if (stream.is_websocket) {
-    block.add(":protocol", head.upgrade);
+    block.add(Pseudo::kProtocol, head.upgrade);
     skipped |= bit(FieldName::kSecWebsocketKey);
   }
-  block.add(":scheme", head.scheme.empty() ? session.scheme : head.scheme);
-  if (!authority.empty()) block.add(":authority", authority);
-  block.add(":path", head.target);
+  block.add(Pseudo::kScheme, head.scheme.empty() ? session.scheme : head.scheme);
+  if (!authority.empty()) block.add(Pseudo::kAuthority, authority);
+  block.add(Pseudo::kPath, head.target);
   block.add_list(head.fields, skipped);
   if (head.body.kind == BodyLength::Kind::kKnown) {
-    block.add("content-length", decimal(head.body.bytes, digits));
+    block.add_length(decimal(head.body.bytes, digits));
   } else if (head.body.kind == BodyLength::Kind::kNone &&
              head.fields.find(FieldName::kContentLength) != nullptr) {
-    block.add("content-length", "0");
+    block.add_length("0");
   }
-  if (head.accepts_trailers) block.add("te", "trailers");
+  if (head.accepts_trailers) block.add_te();
   const bool is_whole = head.body.kind == BodyLength::Kind::kNone && !stream.is_websocket;
   const nghttp2_data_provider body = body_of(stream);
+  Told told(block);
+  // By these it knows what the response may be.
+  if (stream.is_websocket || stream.method == Method::kHead || stream.method == Method::kConnect)
+    told.add(":method", method);
   const std::int32_t number = nghttp2_submit_request(
-      session.library, nullptr, block.fields(), block.count(), is_whole ? nullptr : &body, &stream);
+      session.library, nullptr, told.fields(), told.count(), is_whole ? nullptr : &body, &stream);
   if (number <= 0) return 0;
   stream.number = static_cast<std::uint32_t>(number);
   stream.writing = is_whole ? Http2Stream::Writing::kEnding : Http2Stream::Writing::kBody;
-  session.stage();
+  session.stage(block);
   return static_cast<std::uint32_t>(number);
 }
 
 void submit_response(Http2Session& session, Http2Stream& stream, const ResponseHead& head,
                      std::uint16_t status, HeadEnds ends) {
-  Block block(head.fields.arena(), head.fields.fields().size());
+  FieldBlock block;
   Digits status_digits;
   Digits length_digits;
   const bool is_tunnel = head.status == 101;
@@ -166,47 +198,40 @@ void submit_response(Http2Session& session, Http2Stream& stream, const ResponseH
   if (is_bodiless_message && status != 204 && !is_tunnel) {
     skipped &= ~bit(FieldName::kContentLength);
   }
-  add_status(block, status, status_digits);
+  block.add(FieldBlock::Pseudo::kStatus, decimal(status, status_digits));
   block.add_list(head.fields, skipped);
   if (!is_bodiless_message && head.body.kind == BodyLength::Kind::kKnown) {
-    block.add("content-length", decimal(head.body.bytes, length_digits));
+    block.add_length(decimal(head.body.bytes, length_digits));
   } else if (!is_bodiless_message && head.body.kind == BodyLength::Kind::kNone &&
              head.fields.find(FieldName::kContentLength) != nullptr) {
-    block.add("content-length", "0");
+    block.add_length("0");
   }
   const nghttp2_data_provider body = body_of(stream);
-  nghttp2_submit_response(session.library, id_of(stream), block.fields(), block.count(),
+  const Told told(block);
+  nghttp2_submit_response(session.library, id_of(stream), told.fields(), told.count(),
                           ends == HeadEnds::kHalf ? nullptr : &body);
-  session.stage();
+  session.stage(block);
 }
 
 void submit_informational(Http2Session& session, const Http2Stream& stream,
                           const ResponseHead& head) {
-  Block block(head.fields.arena(), head.fields.fields().size());
+  FieldBlock block;
   Digits digits;
-  add_status(block, head.status, digits);
+  block.add(FieldBlock::Pseudo::kStatus, decimal(head.status, digits));
   block.add_list(head.fields, kNeverWritten);
-  nghttp2_submit_headers(session.library, NGHTTP2_FLAG_NONE, id_of(stream), nullptr, block.fields(),
-                         block.count(), nullptr);
-  session.stage();
+  const Told told(block);
+  nghttp2_submit_headers(session.library, NGHTTP2_FLAG_NONE, id_of(stream), nullptr, told.fields(),
+                         told.count(), nullptr);
+  session.stage(block);
 }
 
 void submit_trailers(Http2Session& session, const Http2Stream& stream, const HeaderList& trailers) {
-  Block block(trailers.arena(), trailers.fields().size());
+  FieldBlock block;
   block.add_list(trailers, kNeverWritten);
-  nghttp2_submit_trailer(session.library, id_of(stream), block.fields(), block.count());
-  session.stage();
+  const Told told(block);
+  nghttp2_submit_trailer(session.library, id_of(stream), told.fields(), told.count());
+  session.stage(block);
 }
-
-namespace {
-
-// Trailers that wait: for each field the two lengths and the two texts.
-struct KeptField {
-  std::uint32_t name_bytes;
-  std::uint32_t value_bytes;
-};
-
-}  // namespace
 
 void keep_trailers(const HeaderList& trailers, Buffer& kept) {
   for (const Field& field : trailers.fields()) {
@@ -220,20 +245,10 @@ void keep_trailers(const HeaderList& trailers, Buffer& kept) {
   }
 }
 
-// Called back while frames are made, so the library has to copy these.
-void submit_kept_trailers(Http2Session& session, Http2Stream& stream) {
-  std::vector<nghttp2_nv> fields;
-  std::string_view rest = stream.trailers.view();
-  while (!rest.empty()) {
-    KeptField sizes{};
-    std::memcpy(&sizes, rest.data(), sizeof sizes);
-    const char* const name = rest.data() + sizeof sizes;
-    fields.push_back({as_octets(name), as_octets(name + sizes.name_bytes), sizes.name_bytes,
-                      sizes.value_bytes, NGHTTP2_NV_FLAG_NONE});
-    rest.remove_prefix(sizeof sizes + sizes.name_bytes + sizes.value_bytes);
-  }
-  nghttp2_submit_trailer(session.library, id_of(stream), fields.data(), fields.size());
-  stream.trailers.clear();
+// Called back while frames are made.
+void submit_kept_trailers(Http2Session& session, const Http2Stream& stream) {
+  const Told told{FieldBlock(stream.trailers.view())};
+  nghttp2_submit_trailer(session.library, id_of(stream), told.fields(), told.count());
 }
 
 }  // namespace limpet

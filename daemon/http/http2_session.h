@@ -12,6 +12,7 @@
 #include "daemon/base/buffer.h"
 #include "daemon/base/list.h"
 #include "daemon/http/http2_codec.h"
+#include "daemon/http/http2_field_encoder.h"
 #include "daemon/http/http2_frame_scan.h"
 #include "daemon/http/http2_head_reader.h"
 #include "daemon/http/http2_memory.h"
@@ -20,6 +21,8 @@ struct nghttp2_session;
 struct nghttp2_session_callbacks;
 
 namespace limpet {
+
+class FieldBlock;
 
 /// Our record of an open stream; the library's stream points to it.
 ///
@@ -35,7 +38,8 @@ struct Http2Stream : ListNode<Http2Stream> {
 
   Arena* arena = nullptr;  ///< of the head, for trailers; null when the head's owner is gone
   Buffer queue;            ///< body bytes not framed yet
-  Buffer trailers;         ///< that wait behind the queue; http2_head_writer.h has their form
+  Buffer trailers;         ///< that wait behind the queue, and for their frame then;
+                           ///< http2_head_writer.h has their form
   /// Of the body being written, where HTTP/1 announced its length, which leaves no room for
   /// trailers: its last byte ends the stream. The library gives no frame to an end alone while the
   /// window is shut.
@@ -98,6 +102,8 @@ struct Http2Session : private OpenStreams {
   void make_frames(Buffer& to, Data data);
   /// Makes all frames but those of bodies now: what they are made of need not live on.
   void stage();
+  /// The same; the head that was just submitted says `block`.
+  void stage(const FieldBlock& block);
   void give_staged(Buffer& to);
   void give_late(StreamEvents& to);
   /// What the library may put into a stream's next frame of data.
@@ -119,6 +125,7 @@ struct Http2Session : private OpenStreams {
   [[nodiscard]] bool is_open(std::uint32_t number) const noexcept override {
     return find(number) != nullptr;
   }
+  void put_head(Buffer& to, std::string_view made);
   void finish_request(Http2Stream& stream, EndOfStream end);
   void finish_response(Http2Stream& stream, EndOfStream end);
   void finish_trailers(Http2Stream& stream, EndOfStream end);
@@ -133,6 +140,7 @@ struct Http2Session : private OpenStreams {
   Http2Floods floods{flood_limits};
   Http2Memory memory;
   nghttp2_session* library = nullptr;
+  Http2FieldEncoder encoder{memory};
   Http2FrameScan scan{role, *this};
   Http2HeadReader head_reader{limits};
   const Http2Stream* block_stream = nullptr;  ///< of the field block under way
@@ -145,8 +153,10 @@ struct Http2Session : private OpenStreams {
   StreamEvents* events = &late;
   Buffer* out = nullptr;
   Data data_allowed = Data::kHeld;
-  Http2Stream* direct_stream = nullptr;  ///< whose bytes `direct` are
-  std::string_view direct;               ///< given to write_body(), not copied
+  Http2Stream* direct_stream = nullptr;       ///< whose bytes `direct` are
+  std::string_view direct;                    ///< given to write_body(), not copied
+  const FieldBlock* block_to_send = nullptr;  ///< of the head that was submitted last
+  Buffer trailers_to_send;                    ///< of the frame being made, where they have waited
 
   Buffer staged;      ///< frames made before collect() was called
   StreamEvents late;  ///< what happened when nobody had asked for events

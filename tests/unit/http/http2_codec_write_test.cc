@@ -110,6 +110,43 @@ TEST_CASE("h2: messages that have no body end with their head") {
   CHECK(client.side().frames() == "HEADERS 1 END_STREAM [:status=200|content-length=9]; ");
 }
 
+TEST_CASE("h2: a head larger than a frame is several, the last of which says so") {
+  for (const std::size_t more : {16200U, 16384U, 40000U}) {
+    Asked asked;
+    const std::string large(more, 'v');
+    asked.answer(200, {}, {{"x-large", large}});
+    const std::string bytes = asked.client.side().sent();
+    const std::string text = asked.client.side().frames_in(bytes);
+    CHECK(text.starts_with("HEADERS 1 END_STREAM"));
+    CHECK(text.ends_with("[:status=200|x-large=" + large + "]; "));
+    std::size_t frames = 0;
+    for (std::size_t at = text.find("CONTINUATION"); at != std::string::npos;
+         at = text.find("CONTINUATION", at + 1))
+      ++frames;
+    CHECK(frames == (more + 16) / 16384);
+    for (std::size_t at = 0; at < bytes.size(); at += 9 + number_at(bytes, at, 3))
+      CHECK(number_at(bytes, at, 3) <= 16384);
+  }
+}
+
+TEST_CASE("h2: a peer that keeps no table is sent to without one") {
+  RawClient client;
+  client.side().feed(frame(kSettings, 0, 0, setting(1, 0)));
+  client.side().feed(joined({client.get(1), client.get(3)}));
+  static_cast<void>(client.side().sent());
+  for (const std::uint32_t stream : {1U, 3U}) {
+    ResponseHead head(client.side().home().arena_for(0));
+    head.status = 200;
+    head.fields.add(FieldName::kOther, "x-a", "b");
+    client.codec().write_response(stream, head);
+  }
+  const std::string bytes = client.side().sent();
+  // RFC 7541 section 6.3, once.
+  CHECK(bytes.substr(9, 2) == "\x20\x88");
+  CHECK(client.side().frames_in(bytes) ==
+        "HEADERS 1 END_STREAM [:status=200|x-a=b]; HEADERS 3 END_STREAM [:status=200|x-a=b]; ");
+}
+
 TEST_CASE("h2: informational heads come before the final one") {
   Asked asked;
   ResponseHead early(asked.client.side().home().arena_for(0));
@@ -154,6 +191,27 @@ TEST_CASE("h2: trailers wait behind a body that waits, and need not live so long
   asked.client.side().feed(window_frame(1, 10000) + window_frame(0, 10000));
   CHECK(asked.frames() == "DATA 1 4465; HEADERS 1 END_STREAM [x-sum=70000]; ");
   CHECK(asked.client.side().said() == "1 drained; ");
+}
+
+TEST_CASE("h2: trailers of many streams that waited together are each one's own") {
+  RawClient client;
+  client.side().feed(joined({client.get(1), client.get(3), client.get(5)}));
+  static_cast<void>(client.side().sent());
+  for (const std::uint32_t stream : {1U, 3U, 5U}) {
+    ResponseHead head(client.side().home().arena_for(0));
+    head.status = 200;
+    head.body.kind = Kind::kUnknown;
+    client.codec().write_response(stream, head);
+    client.side().write_body(stream, "a");
+    HeaderList trailers(client.side().home().arena_for(0));
+    trailers.add_copy("x-of", std::to_string(stream));
+    client.codec().write_end(stream, &trailers);
+  }
+  const std::string frames = client.side().frames();
+  for (const char* of : {"1", "3", "5"})
+    CHECK(frames.find(std::string("HEADERS ") + of + " END_STREAM [x-of=" + of + "]") !=
+          std::string::npos);
+  CHECK(client.codec().streams_open() == 0);
 }
 
 TEST_CASE("h2: trailers of removed fields alone are none") {

@@ -139,6 +139,8 @@ class Expander {
     nghttp2_hd_inflate_end_headers(inflater_);
     return text;
   }
+  /// Says to the other side how large a table may be.
+  void limit_table(std::uint32_t bytes) { nghttp2_hd_inflate_change_table_size(inflater_, bytes); }
   /// Whether any field came as one that no table may take.
   [[nodiscard]] bool has_seen_secret() const { return is_secret_; }
 
