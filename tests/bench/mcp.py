@@ -3,9 +3,11 @@
 replicas carry their share. Nobody else keeps MCP sessions, so limpet is alone here."""
 
 import contextlib
+import glob
 import http.client
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -15,10 +17,11 @@ import time
 import types
 
 from contenders import BUILD, Limpet
-from measure import tail
+from measure import CALLGRIND, read_callgrind, tail
 from processes import LOAD_CORE, PROXY_CORE, Failure, cpu_ns, free_port, wait_until
 
 CALLS, CALL_SESSIONS, WARM_ROUNDS, COST_REPETITIONS = 40000, 64, 20, 7
+TRACED_CALLS, TRACED_WARM_ROUNDS = 6000, 4      # under callgrind
 SESSIONS, REPLICAS, CLIENTS = 10000, 10, 500    # carry-over
 CHURN_SESSIONS, LIFE_S = 2000, 4.0              # scale-out
 REPLICAS_BEFORE, WATCHED_LIVES = 2, 2.0
@@ -104,8 +107,9 @@ class Stage:
         self.stack.callback(self.bench.processes.stop, process)
         return Party(process, answer_lines)
 
-    def raise_curtain(self, replicas, connections, present=None):
-        """Starts it all; limpet knows the first `present` replicas, or all."""
+    def raise_curtain(self, replicas, connections, present=None, prefix=()):
+        """Starts it all; limpet knows the first `present` replicas, or all; `prefix` is the
+        command line of a tool that limpet runs in."""
         self.replicas = self.start([BUILD + "/replica_mcp", replicas], 1)
         self.ports = [int(port) for port in self.replicas.process.stdout.readline().split()]
         folder = tempfile.mkdtemp(prefix="mcp-", dir=self.bench.scratch)
@@ -115,11 +119,11 @@ class Stage:
         self.configure()
         with open(folder + "/output", "wb") as output:
             self.proxy = self.bench.processes.start(
-                self.limpet.command(self.settings), PROXY_CORE, cwd=folder,
+                [*prefix, *self.limpet.command(self.settings)], PROXY_CORE, cwd=folder,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         self.stack.callback(self.bench.processes.stop, self.proxy)
         wait_until(lambda: self.proxy.poll() is not None or is_open(self.settings.listen_port),
-                   10, "limpet answers")
+                   60 if prefix else 10, "limpet answers")
         if self.proxy.poll() is not None:
             raise Failure(f"ended with {self.proxy.returncode}: {tail(folder + '/output')}")
         self.load = self.start([BUILD + "/load_mcp", self.settings.listen_port, connections], 2)
@@ -167,6 +171,35 @@ def call_cost(bench, limpet, kind, scale):
         spent = cpu_ns(stage.proxy.pid) - before
     must_be_clean(result, "calls")
     return spent / 1000 / result["done"]
+
+
+def instructions(bench, limpet, kind, calls):
+    """All user-space instructions of a limpet whose 64 sessions made so many calls."""
+    with Stage(bench, limpet) as stage:
+        stage.raise_curtain(4, CALL_SESSIONS, prefix=CALLGRIND)
+        must_be_clean(stage.run(f"{kind} {CALL_SESSIONS}"), "opening sessions")
+        must_be_clean(stage.run(f"call {CALL_SESSIONS * TRACED_WARM_ROUNDS + calls}"), "calls")
+        bench.processes.stop(stage.proxy, patience=60)
+        total = sum(map(read_callgrind, glob.glob(stage.settings.folder + "/profile.*")))
+    if not total:
+        raise Failure("callgrind left no count")
+    return total
+
+
+def call_instructions(bench, limpet, kind, scale):
+    """User-space instructions per call: a long run less a short one."""
+    calls = max(CALL_SESSIONS, round(TRACED_CALLS * scale))
+    few = instructions(bench, limpet, kind, calls // 4)
+    return (instructions(bench, limpet, kind, calls) - few) / (calls - calls // 4)
+
+
+def measure_instructions(bench, limpet, options):
+    """The same pair, counted by callgrind: hardly depends on the machine and its other work."""
+    if not shutil.which("valgrind"):
+        raise Failure("there is no valgrind")
+    plain, mcp = (call_instructions(bench, limpet, kind, options.scale)
+                  for kind in ("open-plain", "open"))
+    return {"plain": plain, "mcp": mcp, "ratio": mcp / plain}
 
 
 def measure_cost(bench, limpet, options):
@@ -251,6 +284,11 @@ def lines_of_cost(name, figure):
             f"repetitions; goal 1.15)"], []
 
 
+def lines_of_instructions(name, figure):
+    return [f"{name}: a tools/call takes {figure['mcp']:,.0f} user-space instructions, a plain "
+            f"sticky POST of the same size {figure['plain']:,.0f}: × **{figure['ratio']:.2f}**"], []
+
+
 def lines_of_carry_over(name, figure):
     refused = sum(figure["refused"].values())
     lines = [f"{name}: one of {figure['replicas']} replicas dies under {figure['sessions']:,} "
@@ -284,6 +322,8 @@ def lines_of_scale_out(name, figure):
 PARTS = {
     "call": ("a tools/call beside a plain sticky POST of the same size",
              measure_cost, lines_of_cost),
+    "call-instructions": ("the same, in user-space instructions",
+                          measure_instructions, lines_of_instructions),
     "carry-over": (f"one of {REPLICAS} replicas dies under {SESSIONS:,} sessions",
                    measure_carry_over, lines_of_carry_over),
     "scale-out": (f"{REPLICAS_BEFORE} replicas become {REPLICAS} under churn",

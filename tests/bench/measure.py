@@ -20,6 +20,8 @@ REPLICAS = 4
 LOAD_SECONDS_MAX = 120
 STARTS_MAX = 3
 RESUMED_MIN = 0.9  # of the connections that offer a TLS session
+CALLGRIND = ("valgrind", "--tool=callgrind", "--trace-children=yes",
+             "--callgrind-out-file=profile.%p")
 
 
 class Bench:
@@ -170,9 +172,7 @@ class Bench:
             self.processes.stop(process)
 
     def count_instructions(self, contender, workload, amount):
-        prefix = ["valgrind", "--tool=callgrind", "--trace-children=yes",
-                  "--callgrind-out-file=profile.%p"]
-        with self.proxy(contender, workload, prefix) as proxy:
+        with self.proxy(contender, workload, CALLGRIND) as proxy:
             with self.load(proxy, workload, amount) as load:
                 result = load.run()
             self.processes.stop(proxy.process, patience=60)
