@@ -53,8 +53,9 @@ warnings_of_gcc := -Wduplicated-cond -Wlogical-op
 WARNINGS = $(warnings) $(if $(IS_CLANG),-Wno-unknown-warning-option,$(warnings_of_gcc)) \
   $(if $(filter 1,$(WERROR)),-Werror)
 
+# Shadow stacks; no Linux tracks the branches of programs, so those need no marks.
 protection := -fstack-protector-strong -fstack-clash-protection \
-  $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
+  $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection=return)
 # The check of virtual tables needs a descriptor, and reports a fault where the tests have taken all away.
 no_vptr := -fno-sanitize=vptr
 ifeq ($(SAN),)

@@ -114,6 +114,27 @@ void remove_forwarding(HeaderList& fields) noexcept {
   }
 }
 
+// How a request came: X-Forwarded-Proto and Via as they mostly are, side by side.
+struct Hop {
+  std::string_view proto;
+  std::string_view via;
+};
+
+// `kLines` is both field lines, the second of them Via.
+template <std::size_t kSize>
+[[nodiscard]] consteval Hop hop_of(const char (&lines)[kSize]) {
+  constexpr std::size_t kViaBytes = sizeof "via: 1.1 limpet\r\n" - 1;
+  return {{lines, kSize - 1 - kViaBytes}, {lines + kSize - 1 - kViaBytes, kViaBytes}};
+}
+
+constexpr std::array<std::array<Hop, 3>, 2> kHops = {
+    {{hop_of("x-forwarded-proto: http\r\nvia: 1.0 limpet\r\n"),
+      hop_of("x-forwarded-proto: http\r\nvia: 1.1 limpet\r\n"),
+      hop_of("x-forwarded-proto: http\r\nvia: 2.0 limpet\r\n")},
+     {hop_of("x-forwarded-proto: https\r\nvia: 1.0 limpet\r\n"),
+      hop_of("x-forwarded-proto: https\r\nvia: 1.1 limpet\r\n"),
+      hop_of("x-forwarded-proto: https\r\nvia: 2.0 limpet\r\n")}}};
+
 // One field with all values of that name and `value` behind them.
 void append(HeaderList& fields, FieldName id, std::string_view value) {
   std::string_view joined;
@@ -150,9 +171,8 @@ void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   HeaderList& fields = head.fields;
   if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
-  constexpr std::size_t kNamesBytes = 96;  // with separators, line ends and the whole of Via
-  LineBlock lines(fields, kNamesBytes + facts.client_address.size() + facts.scheme.size() +
-                              head.authority.size());
+  constexpr std::size_t kNamesBytes = 64;  // with separators and line ends
+  LineBlock lines(fields, kNamesBytes + facts.client_address.size() + head.authority.size());
   if (!facts.client_address.empty()) {
     if (fields.find(FieldName::kXForwardedFor) != nullptr) {
       append(fields, FieldName::kXForwardedFor, facts.client_address);
@@ -160,14 +180,16 @@ void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
       lines.add(FieldName::kXForwardedFor, "x-forwarded-for: ", facts.client_address);
     }
   }
-  if (fields.find(FieldName::kXForwardedProto) == nullptr) {
-    lines.add(FieldName::kXForwardedProto, "x-forwarded-proto: ", facts.scheme);
-  }
   if (!head.authority.empty() && fields.find(FieldName::kXForwardedHost) == nullptr) {
     lines.add(FieldName::kXForwardedHost, "x-forwarded-host: ", head.authority);
   }
   if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
-  lines.add(FieldName::kVia, "via: ", via_value(head.version));
+  constexpr std::size_t kProtoNameBytes = 17;
+  constexpr std::size_t kViaNameBytes = 3;
+  const Hop& hop = kHops[facts.scheme == "https" ? 1 : 0][static_cast<std::size_t>(head.version)];
+  if (fields.find(FieldName::kXForwardedProto) == nullptr)
+    fields.add_line(FieldName::kXForwardedProto, hop.proto, kProtoNameBytes);
+  fields.add_line(FieldName::kVia, hop.via, kViaNameBytes);
 }
 
 std::string_view node_address(std::string_view node) noexcept {

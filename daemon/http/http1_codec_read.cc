@@ -43,11 +43,14 @@ constexpr std::size_t kEmptyLineBytes = 2;
 template <typename Head>
 [[nodiscard]] Head* try_quick_head(Arena& arena, std::string_view bytes, const CodecLimits& limits,
                                    QuickHead& found) {
-  std::size_t copied = std::min(bytes.size(), kQuickBytesMax);
-  // One piece of memory: the head, its fields, the text.
+  // One piece of memory: the head, its fields, the text, of which there need not be room for more
+  // than the head.
   constexpr std::size_t kFieldsBytes = sizeof(Field) * HeaderList::kFirstCapacity;
-  char* const place = arena.preview(sizeof(Head) + kFieldsBytes + copied + kQuickSlack);
-  if (place == nullptr) return nullptr;
+  constexpr std::size_t kFixedBytes = sizeof(Head) + kFieldsBytes + kQuickSlack;
+  const std::size_t room = arena.room();
+  if (room < kFixedBytes) return nullptr;
+  std::size_t copied = std::min(std::min(bytes.size(), kQuickBytesMax), room - kFixedBytes);
+  char* const place = arena.preview(kFixedBytes + copied);
   char* const copy = place + sizeof(Head) + kFieldsBytes;
   // The bound is kept from the compiler, which would copy word by word.
   asm("" : "+r"(copied));

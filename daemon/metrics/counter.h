@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -62,11 +63,12 @@ class Histogram {
       std::chrono::microseconds(10'000'000), std::chrono::microseconds(30'000'000)};
 
   void observe(std::chrono::nanoseconds took) noexcept {
-    std::size_t i = 0;
+    const std::uint64_t ns = took.count() > 0 ? static_cast<std::uint64_t>(took.count()) : 0;
+    std::size_t i = kFirstOfWidth[static_cast<std::size_t>(std::bit_width(ns))];
     while (i < kBounds.size() && took > kBoundsInNs[i])
       ++i;
     counts_[i].add();
-    sum_ns_.add(took.count() > 0 ? static_cast<std::uint64_t>(took.count()) : 0);
+    sum_ns_.add(ns);
   }
   /// Observations in the bucket `i`, not cumulative; kBounds.size() is the last, unbounded one.
   [[nodiscard]] std::uint64_t count(std::size_t i) const noexcept { return counts_[i].value(); }
@@ -78,6 +80,18 @@ class Histogram {
     for (std::size_t i = 0; i < kBounds.size(); ++i)
       bounds[i] = kBounds[i];
     return bounds;
+  }();
+  // Where to begin to look, by the number of bits of a duration: one or two buckets before its own.
+  static constexpr std::array<std::uint8_t, 65> kFirstOfWidth = [] {
+    std::array<std::uint8_t, 65> first{};
+    for (std::size_t width = 1; width < first.size(); ++width) {
+      const std::uint64_t least = std::uint64_t{1} << (width - 1);
+      std::uint8_t i = 0;
+      while (i < kBounds.size() && least > static_cast<std::uint64_t>(kBoundsInNs[i].count()))
+        ++i;
+      first[width] = i;
+    }
+    return first;
   }();
 
   std::array<Counter, kBounds.size() + 1> counts_;

@@ -107,8 +107,8 @@ struct Answer {
 struct Attempt {
   const Replica* replica;
   FailureCause failure;
-  Duration connect;                 ///< zero on a kept connection
-  bool may_be_tried_again = false;  ///< its answer was no failure of the replica's
+  bool may_be_tried_again;  ///< its answer was no failure of the replica's
+  Duration connect;         ///< zero on a kept connection
 };
 
 /// The moments of an exchange; kNever where one did not come.
@@ -159,15 +159,16 @@ struct Exchange {
   std::uint64_t response_body_bytes = 0;
   std::uint16_t status = 0;  ///< sent to the client; 0 = nothing was
   Ending ending = Ending::kComplete;
-  bool is_waiting_over =
-      false;  ///< select is asked again because a wait ended without the wished-for replica
+  /// Select is asked again because a wait ended without the wished-for replica.
+  bool is_waiting_over = false;
+  bool is_request_body_whole = false;  ///< of request_body
+  std::uint8_t attempts_count = 0;
   const Replica* waited_for =
       nullptr;  ///< the replica of the wait that ended; null = that wait was for any replica
   /// How much of the request's body a module wants to see before select; set in the request phase.
   /// What was seen is kept, so that the request can be sent again.
   std::size_t body_wanted_bytes = 0;
   std::string_view request_body;  ///< as far as it was kept
-  bool is_request_body_whole = false;
   Prelude* prelude = nullptr;  ///< set in the request or select phase: finished before the exchange
                                ///< goes on; the relay takes it away
   SessionFacts session;
@@ -180,8 +181,7 @@ struct Exchange {
   /// response phase.
   Duration keep_alive_every = kForever;
   std::string_view keep_alive_bytes;
-  Counter* keep_alives = nullptr;  ///< counts them; null where nobody does
-  std::uint8_t attempts_count = 0;
+  Counter* keep_alives = nullptr;              ///< counts them; null where nobody does
   std::array<Attempt, kAttemptsMax> attempts;  ///< as many of them as that; the rest is not written
   /// One place a module of the chain, numbered by ModuleServices::slot; for arena memory, so
   /// nothing is freed.

@@ -64,17 +64,16 @@ class Transport {
   [[nodiscard]] Moved write(std::span<iovec> pieces) {
     if (tls_ != nullptr) [[unlikely]]
       return tls_->write(pieces);
-    ssize_t sent = 0;
-    if (pieces.size() == 1) {
-      sent = send(fd_.number(), pieces[0].iov_base, pieces[0].iov_len);
-    } else {
-      msghdr message{};
-      message.msg_iov = pieces.data();
-      message.msg_iovlen = pieces.size();
-      sent = ::sendmsg(fd_.number(), &message, MSG_NOSIGNAL);
-    }
-    if (sent >= 0) return {Moved::How::kSome, static_cast<std::size_t>(sent)};
-    return {is_only_blocked() ? Moved::How::kBlocked : Moved::How::kFailed, 0};
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    return moved_of(::sendmsg(fd_.number(), &message, MSG_NOSIGNAL));
+  }
+  /// The same with one piece, as nearly every message is.
+  [[nodiscard]] Moved write(std::string_view piece) {
+    if (tls_ != nullptr) [[unlikely]]
+      return write_tls(piece);
+    return moved_of(send(fd_.number(), piece.data(), piece.size()));
   }
   /// Whether bytes that write() took still wait for the socket: nothing has drained yet, and the
   /// next writable edge is flush_pending()'s.
@@ -106,7 +105,7 @@ class Transport {
                : kept;
   }
   /// Whether nothing has arrived: no bytes, no end, no error. Takes nothing away.
-  [[nodiscard]] bool is_silent() const {
+  [[nodiscard]] [[gnu::noinline]] bool is_silent() const {
     if (tls_) return tls_->is_silent();
     char byte = 0;
     return ::recv(fd_.number(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_only_blocked();
@@ -122,6 +121,16 @@ class Transport {
   }
 
  private:
+  [[nodiscard]] static Moved moved_of(ssize_t sent) noexcept {
+    if (sent >= 0) return {Moved::How::kSome, static_cast<std::size_t>(sent)};
+    return {is_only_blocked() ? Moved::How::kBlocked : Moved::How::kFailed, 0};
+  }
+  [[gnu::noinline]] Moved write_tls(std::string_view piece) {
+    const iovec only{
+        const_cast<char*>(piece.data()),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+        piece.size()};
+    return tls_->write({&only, 1});
+  }
   // glibc's recv() and send() are places where a thread may be cancelled, which costs more
   // instructions than all the rest of them. No thread is ever cancelled here.
   [[nodiscard]] static ssize_t receive(int descriptor, void* into, std::size_t bytes) noexcept {

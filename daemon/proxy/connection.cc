@@ -84,19 +84,32 @@ void Connection::resume() {
   if (is_readable_ || !in_.is_empty()) room_.loop().run_soon(*this);
 }
 
-void Connection::pump() {
-  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input();
-       ++reads) {
-    if (reads == kReadsPerTurn) {
-      room_.loop().run_soon(*this);
-      return;
-    }
-    read_once();
-    if (is_closed()) return;
-  }
+[[gnu::always_inline]] inline bool Connection::is_at_rest(const Http1Codec& http1) const noexcept {
+  return http1.has_read_message() || (http1.is_between_messages() && in_.is_empty());
 }
 
-void Connection::read_once() {
+[[gnu::always_inline]] inline std::size_t Connection::decode(std::string_view bytes,
+                                                             StreamEvents& events) {
+  if (auto* http1 = std::get_if<Http1Codec>(&codec_)) [[likely]] {
+    if (awaits_preface_ && is_preface(bytes)) [[unlikely]]
+      return 0;
+    return http1->feed(bytes, head_home(), events);
+  }
+  http2().feed(bytes, room_.loop().now(), head_home(), events);
+  on_fed();
+  return bytes.size();
+}
+
+[[gnu::always_inline]] inline void Connection::feed(std::string_view bytes) {
+  StreamEvents& events = room_.borrow_events();
+  const std::size_t used = decode(bytes, events);
+  // Before the events are walked, since they may end in a call that looks at what waits.
+  if (used < bytes.size()) in_.append(bytes.substr(used));
+  if (!events.empty()) on_events(events);
+  room_.return_events(events);
+}
+
+[[gnu::always_inline]] inline void Connection::read_once() {
   // Bytes that already wait must stay in front, so new ones are read behind them; otherwise they
   // are read into the worker's scratch memory, and only what remains of it after feeding is kept.
   const bool has_waiting = !in_.is_empty();
@@ -129,34 +142,23 @@ void Connection::read_once() {
   // A short read has emptied the socket. Not so with the end announced, which is still to be read;
   // nor inside a message, where the bytes may have come together with a reset, of which the edge
   // says nothing: one more read tells.
-  if (moved.bytes < wanted && !is_ending_ && is_at_rest() && !transport_.has_more())
-    is_readable_ = false;
-  on_progress();
-}
-
-bool Connection::is_at_rest() const noexcept {
   const auto* http1 = std::get_if<Http1Codec>(&codec_);
-  return http1 == nullptr || http1->has_read_message() || http1->is_between_messages();
+  const bool rests = http1 == nullptr || is_at_rest(*http1);
+  if (moved.bytes < wanted && !is_ending_ && rests && !transport_.has_more()) is_readable_ = false;
+  // What comes behind a whole message is nothing that anybody waits for.
+  if (!rests || http1 == nullptr) on_progress();
 }
 
-std::size_t Connection::decode(std::string_view bytes, StreamEvents& events) {
-  if (auto* http1 = std::get_if<Http1Codec>(&codec_)) [[likely]] {
-    if (awaits_preface_ && is_preface(bytes)) [[unlikely]]
-      return 0;
-    return http1->feed(bytes, head_home(), events);
+void Connection::pump() {
+  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input();
+       ++reads) {
+    if (reads == kReadsPerTurn) {
+      room_.loop().run_soon(*this);
+      return;
+    }
+    read_once();
+    if (is_closed()) return;
   }
-  http2().feed(bytes, room_.loop().now(), head_home(), events);
-  on_fed();
-  return bytes.size();
-}
-
-void Connection::feed(std::string_view bytes) {
-  StreamEvents& events = room_.borrow_events();
-  const std::size_t used = decode(bytes, events);
-  // Before the events are walked, since they may end in a call that looks at what waits.
-  if (used < bytes.size()) in_.append(bytes.substr(used));
-  if (!events.empty()) on_events(events);
-  room_.return_events(events);
 }
 
 void Connection::feed_waiting() {
@@ -193,8 +195,9 @@ void Connection::write_pieces(std::string_view body, std::string_view suffix) {
   const std::string_view head = out_.view();
   std::array<iovec, 3> pieces = {piece(head), piece(body), piece(suffix)};
   const std::size_t first = head.empty() ? 1 : 0;
-  const Moved moved =
-      transport_.write(std::span(pieces).subspan(first, (suffix.empty() ? 2 : 3) - first));
+  const std::size_t count = (suffix.empty() ? 2U : 3U) - first;
+  const Moved moved = count == 1 ? transport_.write(body)
+                                 : transport_.write(std::span(pieces).subspan(first, count));
   std::size_t sent = 0;
   if (moved.how == Moved::How::kSome) sent = moved.bytes;
   if (moved.how == Moved::How::kFailed) {
@@ -233,8 +236,7 @@ void Connection::write_out() {
   if (is_write_dead_) out_.clear();
   if (is_write_blocked_ || is_closed() || is_broken_) return;
   if (out_.is_empty() && !transport_.has_pending_output()) return;
-  std::array<iovec, 1> pieces = {piece(out_.view())};
-  const Moved moved = out_.is_empty() ? transport_.flush_pending() : transport_.write(pieces);
+  const Moved moved = out_.is_empty() ? transport_.flush_pending() : transport_.write(out_.view());
   if (moved.how == Moved::How::kFailed) {
     break_soon();
     return;

@@ -68,8 +68,8 @@ class Connection : public Mortal, protected Watch::Owner, protected Errand, prot
   virtual void on_broken() = 0;
   /// Everything queued has been taken by the socket, after some of it had to wait.
   virtual void on_drained() = 0;
-  /// Some bytes moved, in either direction, or a write has begun to wait: a stall timer may start
-  /// again.
+  /// Bytes of a message moved, in either direction, or a write has begun to wait: a stall timer may
+  /// start again.
   virtual void on_progress() {}
   /// Whether what the other side has sent already is worth reading when it takes no more (a
   /// replica's early answer).
@@ -123,7 +123,7 @@ class Connection : public Mortal, protected Watch::Owner, protected Errand, prot
  private:
   void read_once();
   [[nodiscard]] std::size_t decode(std::string_view bytes, StreamEvents& events);
-  [[nodiscard]] bool is_at_rest() const noexcept;
+  [[nodiscard]] bool is_at_rest(const Http1Codec& http1) const noexcept;
   void feed(std::string_view bytes);
   void write_pieces(std::string_view body, std::string_view suffix);
   void break_soon();

@@ -21,40 +21,23 @@ ReplicaSlot::~ReplicaSlot() { retire(); }
 // Lending
 // --------------------------------------------------------------------------------------------------------
 
-FailureCause ReplicaSlot::lend(Lease& lease, const LendWish& wish) {
-  if (is_direct()) [[likely]] {
-    if (lend_idle(lease, wish.freshness)) return FailureCause::kNone;
-    return dial_plain(lease, wish);
+// What lend() does not do itself: it has looked for a direct replica's idle connection already.
+Lent ReplicaSlot::lend_other(Lease& lease, const LendWish& wish) {
+  if (is_direct()) return {.cause = dial_plain(lease, wish)};
+  if ((may_share() && lend_shared(lease)) || lend_idle(lease, wish.freshness)) {
+    const ReplicaStream& stream = *lease.stream();
+    return {.is_connected = stream.is_connected(), .is_reused = stream.is_reused()};
   }
-  if (may_share() && lend_shared(lease)) return FailureCause::kNone;
-  if (lend_idle(lease, wish.freshness)) return FailureCause::kNone;
-  return dial(lease, wish);
+  return {.cause = dial(lease, wish)};
 }
 
 void ReplicaSlot::lend_again(Lease& lease) {
-  const FailureCause cause = lend(lease, {LendWish::Freshness::kAny, connect_timeout_, nullptr});
-  if (cause != FailureCause::kNone) {
-    lease.holder().on_attempt_failed(cause);
-  } else if (lease.stream() != nullptr && lease.stream()->is_connected()) {
+  const Lent lent = lend(lease, {LendWish::Freshness::kAny, connect_timeout_, nullptr});
+  if (lent.cause != FailureCause::kNone) {
+    lease.holder().on_attempt_failed(lent.cause);
+  } else if (lent.is_connected) {
     lease.holder().on_leased();
   }
-}
-
-// The one used last first: it is the least likely to be stale, and the others can grow old and go.
-bool ReplicaSlot::lend_idle(Lease& lease, LendWish::Freshness freshness) {
-  while (freshness != LendWish::Freshness::kNew && !idle_.is_empty()) {
-    ReplicaConnection& connection = *idle_.front();
-    take_out(connection);
-    const bool is_dead = !connection.is_quiet() ||
-                         (freshness == LendWish::Freshness::kChecked && !connection.is_silent());
-    if (is_dead) {  // something arrived that nobody asked for, perhaps its end
-      connection.close_idle();
-      continue;
-    }
-    connection.lend(lease);
-    return true;
-  }
-  return false;
 }
 
 bool ReplicaSlot::may_share() const noexcept {
@@ -136,13 +119,6 @@ FailureCause ReplicaSlot::begin_dial(Fd& fd) {
 void ReplicaSlot::keep(ReplicaConnection& connection) {
   idle_.push_front(connection);
   ++idle_count_;
-}
-
-void ReplicaSlot::take_out(ReplicaConnection& connection) noexcept {
-  ListNode<ReplicaConnection, ReplicaSlot>& node = connection;
-  if (!node.is_linked()) return;
-  node.unlink();
-  --idle_count_;
 }
 
 void ReplicaSlot::forget(Http2Replica& connection) noexcept {

@@ -35,6 +35,13 @@ struct LendWish {
   const Address* client = nullptr;  ///< for a PROXY header; null: limpet's own request
 };
 
+/// What a holder was given.
+struct Lent {
+  FailureCause cause = FailureCause::kNone;  ///< why there is nothing
+  bool is_connected = false;  ///< the request may be sent; otherwise the holder hears on_leased()
+  bool is_reused = false;     ///< the connection has carried an exchange before: it may be stale
+};
+
 /// One worker's side of one replica.
 /// Owns: nothing but the count; its connections are the room's. Lifetime: until the worker ends;
 /// reloads keep it with its Vitals.
@@ -49,9 +56,12 @@ class ReplicaSlot {
 
   /// Ties a stream to `lease`: of an idle or a shared connection (connected: the request may be
   /// sent), or a place in the dial of a new one (the holder hears on_leased()). Errors: the cause
-  /// where not even dialling worked (kOwnLimit where limpet lacks descriptors or ports); kNone
-  /// otherwise.
-  [[nodiscard]] FailureCause lend(Lease& lease, const LendWish& wish);
+  /// where not even dialling worked (kOwnLimit where limpet lacks descriptors or ports).
+  [[nodiscard]] Lent lend(Lease& lease, const LendWish& wish) {
+    if (is_direct() && lend_idle(lease, wish.freshness)) [[likely]]
+      return {.is_connected = true, .is_reused = true};
+    return lend_other(lease, wish);
+  }
   /// The same for one who had a place in a dial; the holder is told either way.
   void lend_again(Lease& lease);
 
@@ -103,7 +113,22 @@ class ReplicaSlot {
   [[nodiscard]] const Address& address() const noexcept { return address_; }
 
  private:
-  [[nodiscard]] bool lend_idle(Lease& lease, LendWish::Freshness freshness);
+  /// The one used last first: it is the least likely to be stale, and the others can grow old and
+  /// go.
+  [[nodiscard]] bool lend_idle(Lease& lease, LendWish::Freshness freshness) {
+    while (freshness != LendWish::Freshness::kNew && !idle_.is_empty()) {
+      ReplicaConnection& connection = *idle_.front();
+      take_out(connection);
+      if (connection.is_quiet() &&
+          (freshness != LendWish::Freshness::kChecked || connection.is_silent())) [[likely]] {
+        connection.lend(lease);
+        return true;
+      }
+      connection.close_idle();  // something arrived that nobody asked for, perhaps its end
+    }
+    return false;
+  }
+  [[nodiscard]] Lent lend_other(Lease& lease, const LendWish& wish);
   [[nodiscard]] bool lend_shared(Lease& lease);
   [[nodiscard]] FailureCause dial_plain(Lease& lease, const LendWish& wish);
   [[nodiscard]] FailureCause dial(Lease& lease, const LendWish& wish);
@@ -113,7 +138,12 @@ class ReplicaSlot {
     return reach_.tls == nullptr && reach_.protocol != ReplicaProtocol::kHttp2;
   }
   [[nodiscard]] bool may_share() const noexcept;
-  void take_out(ReplicaConnection& connection) noexcept;
+  void take_out(ReplicaConnection& connection) noexcept {
+    ListNode<ReplicaConnection, ReplicaSlot>& node = connection;
+    if (!node.is_linked()) return;
+    node.unlink();
+    --idle_count_;
+  }
   void set_in_flight(std::uint32_t n) noexcept;
   void publish_open() noexcept;
 

@@ -17,11 +17,13 @@ namespace limpet {
 
 namespace {
 
-// Whose connection a PROXY header names: the client as the listener knows it.
-Address client_endpoint(const ClientFacts& client) {
-  auto parsed = Address::parse_ip(client.address);
-  if (!parsed) return {};
-  return parsed->with_port(client.port);
+// With a PROXY header, which names the client as the listener knows it.
+[[gnu::noinline]] Lent lend_in_the_name_of(const ClientFacts& client, ReplicaSlot& slot,
+                                           Lease& lease, LendWish wish) {
+  const auto parsed = Address::parse_ip(client.address);
+  const Address endpoint = parsed ? parsed->with_port(client.port) : Address{};
+  wish.client = &endpoint;
+  return slot.lend(lease, wish);
 }
 
 }  // namespace
@@ -164,7 +166,8 @@ void Relay::choose_replica() {
 
 void Relay::reach_replica() {
   exchange_.times.selected = room_.loop().now();
-  exchange_.attempts[exchange_.attempts_count++] = {exchange_.replica, FailureCause::kNone, {}};
+  exchange_.attempts[exchange_.attempts_count++] = {
+      exchange_.replica, FailureCause::kNone, false, {}};
   has_redialled_ = false;
   dial(Dial::kFirst);
 }
@@ -180,18 +183,15 @@ void Relay::dial(Dial which) {
                    : is_repeatable       ? LendWish::Freshness::kAny
                                          : LendWish::Freshness::kChecked;
   wish.connect_timeout = pool_->plan->timeouts.connect;
-  Address client;
-  if (slot_->reach().proxy_header != ProxyVersion::kNone) {
-    client = client_endpoint(exchange_.client);
-    wish.client = &client;
-  }
-  const FailureCause cause = slot_->lend(lease_, wish);
-  if (cause != FailureCause::kNone) {
-    on_attempt_failed(cause);
+  const Lent lent = slot_->reach().proxy_header == ProxyVersion::kNone
+                        ? slot_->lend(lease_, wish)
+                        : lend_in_the_name_of(exchange_.client, *slot_, lease_, wish);
+  if (lent.cause != FailureCause::kNone) {
+    on_attempt_failed(lent.cause);
     return;
   }
-  was_reused_ = replica()->is_reused();
-  if (replica()->is_connected()) {
+  was_reused_ = lent.is_reused;
+  if (lent.is_connected) {
     send_request();
   } else {
     hold_client();
@@ -269,7 +269,9 @@ void Relay::send_held_body() {
   }
   if (is_request_ended_ && !is_request_end_sent_) {
     is_request_end_sent_ = true;
-    replica()->send_end(request_trailers_);
+    // A head that announced no body was the end as well.
+    if (exchange_.request.body.kind != BodyLength::Kind::kNone)
+      replica()->send_end(request_trailers_);
   }
 }
 

@@ -159,7 +159,7 @@ void Relay::continue_response(ResponseHead& head) {
   }
   is_continuing_ = false;
   exchange_.attempts_count = 1;  // a stream may outlive many replicas
-  exchange_.attempts[0] = {exchange_.replica, FailureCause::kNone, {}};
+  exchange_.attempts[0] = {exchange_.replica, FailureCause::kNone, false, {}};
   state_ = State::kResponding;
   if (exchange_.keep_alive_every != kForever) start_keep_alive();
   expect_more(BodyLength::Kind::kUnknown);

@@ -54,10 +54,10 @@ void CallAtWork::dial() {
   LendWish wish;
   wish.freshness = has_redialled_ ? LendWish::Freshness::kNew : LendWish::Freshness::kChecked;
   wish.connect_timeout = kConnectWithin;
-  const FailureCause cause = slot_->lend(lease_, wish);
-  if (cause != FailureCause::kNone) return on_attempt_failed(cause);
-  was_reused_ = lease_.stream()->is_reused();
-  if (lease_.stream()->is_connected()) send();
+  const Lent lent = slot_->lend(lease_, wish);
+  if (lent.cause != FailureCause::kNone) return on_attempt_failed(lent.cause);
+  was_reused_ = lent.is_reused;
+  if (lent.is_connected) send();
 }
 
 void CallAtWork::on_leased() { send(); }

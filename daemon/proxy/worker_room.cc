@@ -82,14 +82,14 @@ Relay* WorkerRoom::make_relay(ClientStream& client, Arena& arena, RequestHead& h
   return new (arena.allocate(sizeof(Relay))) Relay(*this, client, arena, head);
 }
 
+void WorkerRoom::bury_relay(Relay& relay) noexcept { dead_relays_.push_front(relay); }
+
 void WorkerRoom::destroy_dead_relays() {
-  for (std::size_t i = 0; i < dead_relays_.size(); ++i) {
-    Relay* relay = dead_relays_[i];
+  while (Relay* relay = dead_relays_.front()) {
     Arena& arena = relay->memory();
-    relay->~Relay();
+    relay->~Relay();  // which leaves the list
     arenas_.give(&arena);
   }
-  dead_relays_.clear();
   for (Arena* arena : dead_arenas_)
     arenas_.give(arena);
   dead_arenas_.clear();

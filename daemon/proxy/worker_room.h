@@ -84,14 +84,15 @@ class WorkerRoom final : private Loop::TurnObserver,
   [[nodiscard]] const AddressPredicate& trust_of(std::string_view listener) const;
 
   [[nodiscard]] Relay* make_relay(ClientStream& client, Arena& arena, RequestHead& head);
-  void bury_relay(Relay& relay) { dead_relays_.push_back(&relay); }
+  /// Destroys a relay at the end of the callback, and gives its arena back.
+  void bury_relay(Relay& relay) noexcept;
   /// Gives an arena back at the end of the callback.
   void bury_arena(Arena& arena) { dead_arenas_.push_back(&arena); }
   void bury(Connection& connection);
   /// The end of a callback of the loop: no frame of a relay is on the stack, so the dead ones are
   /// destroyed and their warm memory serves the next request.
   void after_callback() {
-    if (!dead_relays_.empty() || !dead_arenas_.empty()) destroy_dead_relays();
+    if (!dead_relays_.is_empty() || !dead_arenas_.empty()) destroy_dead_relays();
   }
 
   // -- what generations use
@@ -168,7 +169,7 @@ class WorkerRoom final : private Loop::TurnObserver,
   List<ClientSide> clients_;
   List<ReplicaSide> replicas_;
   std::uint64_t clients_count_ = 0;
-  std::vector<Relay*> dead_relays_;
+  List<Relay> dead_relays_;
   std::vector<Arena*> dead_arenas_;
   Timer housekeeping_;
   Instant drain_deadline_ = kNever;

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kRetryAfter{1};
 bool note_try(Exchange& exchange) noexcept {
   if (exchange.attempts_count + 1U >= Exchange::kAttemptsMax) return false;
   exchange.attempts[exchange.attempts_count++] = {
-      exchange.replica, FailureCause::kConnectFailed, {}};
+      exchange.replica, FailureCause::kConnectFailed, false, {}};
   return true;
 }
 

@@ -126,7 +126,7 @@ class TestExchange {
   }
   /// Notes a failed attempt, as the relay does before it asks select again.
   TestExchange& failed_on(const Replica& replica, FailureCause cause) {
-    exchange_.attempts[exchange_.attempts_count++] = Attempt{&replica, cause, Duration{0}};
+    exchange_.attempts[exchange_.attempts_count++] = Attempt{&replica, cause, false, Duration{0}};
     exchange_.replica = nullptr;
     return *this;
   }

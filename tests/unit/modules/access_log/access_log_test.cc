@@ -35,8 +35,8 @@ struct Story {
     e.request_id = "id-1";
     e.client_address = "198.51.100.9";
     e.affinity = {Outcome::kMoved, Cause::kGone, "cookie"};
-    e.attempts[0] = {&pool->replicas[0], FailureCause::kConnectRefused, {}};
-    e.attempts[1] = {&pool->replicas[1], FailureCause::kNone, 1'500us};
+    e.attempts[0] = {&pool->replicas[0], FailureCause::kConnectRefused, false, {}};
+    e.attempts[1] = {&pool->replicas[1], FailureCause::kNone, false, 1'500us};
     e.attempts_count = 2;
     e.replica = &pool->replicas[1];
     e.times.started = test::kStartInstant;

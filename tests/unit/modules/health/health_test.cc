@@ -51,7 +51,7 @@ class TrafficRig {
   void respond(std::size_t i, std::uint16_t status) {
     TestExchange exchange(client_, pool_.get());
     exchange->replica = &pool_->replicas[i];
-    exchange->attempts[exchange->attempts_count++] = {&pool_->replicas[i], {}, {}};
+    exchange->attempts[exchange->attempts_count++] = {&pool_->replicas[i], {}, false, {}};
     exchange->times.sent = exchange->times.first_byte = rig_->now();
     exchange.respond(status);
     rig_->done(exchange);
@@ -112,13 +112,13 @@ TEST_CASE("limpet's own refusals and clients that leave never eject") {
 
     TestExchange gone(traffic.client_, traffic.pool_.get());
     gone->replica = &traffic.pool_->replicas[0];
-    gone->attempts[gone->attempts_count++] = {&traffic.pool_->replicas[0], {}, {}};
+    gone->attempts[gone->attempts_count++] = {&traffic.pool_->replicas[0], {}, false, {}};
     gone->ending = Ending::kClientGone;
     traffic.rig().done(gone);
 
     TestExchange slow(traffic.client_, traffic.pool_.get());
     slow->replica = &traffic.pool_->replicas[0];
-    slow->attempts[slow->attempts_count++] = {&traffic.pool_->replicas[0], {}, {}};
+    slow->attempts[slow->attempts_count++] = {&traffic.pool_->replicas[0], {}, false, {}};
     slow->answer.status = slow->status = 408;
     slow->ending = Ending::kClientSlow;
     traffic.rig().done(slow);
@@ -173,7 +173,7 @@ TEST_CASE("a status that was retried counts against the replica that gave it") {
     exchange.failed_on(traffic.pool_->replicas[0], FailureCause::kStatus);
     (void)traffic.rig().fail(exchange, {FailureCause::kStatus, Repeat::kIfAllowed, 503});
     exchange->replica = &traffic.pool_->replicas[1];
-    exchange->attempts[exchange->attempts_count++] = {&traffic.pool_->replicas[1], {}, {}};
+    exchange->attempts[exchange->attempts_count++] = {&traffic.pool_->replicas[1], {}, false, {}};
     exchange->times.first_byte = traffic.rig().now();
     exchange.respond(200);
     traffic.rig().done(exchange);

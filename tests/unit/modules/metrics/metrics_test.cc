@@ -38,7 +38,7 @@ struct MetricsRig {
   }
   void attempt(TestExchange& exchange, std::size_t i, FailureCause failure = FailureCause::kNone) {
     exchange->replica = &pool->replicas[i];
-    exchange->attempts[exchange->attempts_count++] = {&pool->replicas[i], failure, {}};
+    exchange->attempts[exchange->attempts_count++] = {&pool->replicas[i], failure, false, {}};
   }
 
   std::unique_ptr<PoolFacts> pool;

@@ -36,7 +36,7 @@ class RetryRig {
     return rig_->fail(exchange, failure) == Verdict::kSettled;
   }
   void succeed(TestExchange& exchange, std::size_t i) {
-    exchange->attempts[exchange->attempts_count++] = {&pool_->replicas[i], {}, {}};
+    exchange->attempts[exchange->attempts_count++] = {&pool_->replicas[i], {}, false, {}};
     exchange.respond(200);
     rig_->done(exchange);
   }
