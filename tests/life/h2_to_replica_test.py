@@ -453,10 +453,10 @@ def test_a_slow_replica_holds_back_the_client_by_its_window(life):
 
 def test_a_request_that_takes_longer_than_response_head_to_come_is_not_the_replicas_silence(life):
     a, _ = speaking(life)
-    daemon = balancing(life, a, pool_timeouts='response_head = "400ms"')
+    daemon = balancing(life, a, pool_timeouts='response_head = "2s"')
     with daemon.client() as client:
-        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 1200\r\n\r\n")
-        for _ in range(12):
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 3000\r\n\r\n")
+        for _ in range(30):
             stays(lambda: not select.select([client.socket], [], [], 0)[0], "no answer yet", during=0.1)
             client.send(bytes(100))
         assert client.response().status == 200
@@ -466,14 +466,14 @@ def test_a_replica_that_is_slow_but_takes_something_is_not_a_stall(life):
     def handle(stream, _):
         while len(stream.body) < 400000:
             got = len(stream.body)
-            stream.endpoint.send(f.window_update(stream.id, 8000) + f.window_update(0, 8000))
+            stream.endpoint.send(f.window_update(stream.id, 4000) + f.window_update(0, 4000))
             stream.wait_bytes(got + 1)
             stays(lambda: stream.reset is None, "not taken back", during=0.05)
         stream.wait_whole()
         say_who(stream, stream)
-    a, _ = speaking(life, handle=handle, early=True, credit=False, settings={f.INITIAL_WINDOW_SIZE: 8000})
-    daemon = balancing(life, a, pool_timeouts='response_head = "600ms"\nresponse_body = "600ms"')
-    with daemon.client() as client:
+    a, _ = speaking(life, handle=handle, early=True, credit=False, settings={f.INITIAL_WINDOW_SIZE: 4000})
+    daemon = balancing(life, a, pool_timeouts='response_head = "2s"\nresponse_body = "2s"')
+    with daemon.client(limit=30) as client:
         assert client.ask("POST", "/", body=bytes(400000)).status == 200
 
 
