@@ -148,7 +148,11 @@ void ReplicaConnection::on_broken() {
 
 void ReplicaConnection::on_drained() {
   if (std::exchange(ends_after_flush_, false)) transport_.end_writing();
-  if (lease_ != nullptr) lease_->holder().on_replica_drained();
+  if (lease_ != nullptr) {
+    lease_->holder().on_replica_drained();
+  } else if (is_tunnel_) {
+    close();
+  }
 }
 
 void ReplicaConnection::on_progress() {
@@ -191,6 +195,7 @@ void ReplicaConnection::on_deadline() {
 
 void ReplicaConnection::finish(bool is_request_complete) {
   if (lease_ != nullptr) lease_->cut();
+  if (is_tunnel_) return finish_tunnel();
   // Bytes behind the response belong to nobody: such a connection is not trusted with another
   // request (RFC 9112 section 9.3).
   const bool can_carry_more = is_request_complete && http1().keeps_alive() &&
@@ -206,6 +211,13 @@ void ReplicaConnection::finish(bool is_request_complete) {
   is_paused_ = false;
   timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), slot_.idle_timeout()));
   slot_.keep(*this);
+}
+
+// What the client said last is the replica's, though neither says anything more.
+void ReplicaConnection::finish_tunnel() {
+  flush();
+  if (is_all_written()) return close();
+  ends_after_flush_ = true;
 }
 
 void ReplicaConnection::cancel() {

@@ -88,6 +88,7 @@ class ReplicaConnection final : public Connection,
   void on_writable() override;
   void on_deadline() override;
 
+  void finish_tunnel();
   void fail(FailureCause cause);
   void close();
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upgrades: after 101 both sides talk bytes through the balancer."""
 
+import socket
 import threading
 
 from harness.client import request
 from harness.deadline import PATIENCE, seconds, wait_until
+from harness.kernel import ROOMY, send_until_full, untaken_bytes
 
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
@@ -63,6 +65,32 @@ def test_half_of_a_tunnel_may_close_first(life):
         client.send(b"last words")
         client.half_close()
         assert client.stream.rest() == b"last wordsgoodbye"
+
+
+def test_what_the_client_says_last_reaches_a_replica_that_has_said_all(life):
+    peers, came = [], []
+    may_read = threading.Event()
+
+    def serve(peer):
+        peer.head()
+        peer.send(SWITCH)
+        peer.socket.shutdown(socket.SHUT_WR)
+        peers.append(peer)
+        assert may_read.wait(seconds(20))
+        came.append(len(peer.stream.rest()))
+    a = life.replica(on_connection=serve, receive_buffer=4096)
+    daemon = life.daemon([a], workers=1, limits=ROOMY)
+    with daemon.client() as client:
+        client.send(request("GET", "/chat", UPGRADE))
+        assert client.response_head().status == 101
+        assert client.stream.rest() == b""
+        from_daemon = peers[0].socket.getpeername()[1]
+        sent = send_until_full(client.send, lambda: untaken_bytes(from_daemon, a.port), chunked=False)
+        client.half_close()
+        daemon.wait_log(lambda e: e["status"] == 101, "the tunnel is over")
+        may_read.set()
+        wait_until(lambda: came, "the replica has read to the end", 10)
+    assert came == [sent]
 
 
 def test_the_end_of_one_side_ends_the_other(life):

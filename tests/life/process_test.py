@@ -14,6 +14,7 @@ from harness.config import pool, whole
 from harness.control import limpetctl
 from harness.daemon import ROOT, Place, run_limpetd
 from harness.deadline import PATIENCE, Skip, seconds, stays, wait_until
+from harness.kernel import ROOMY, send_until_full
 from harness.life import shaped
 from harness.message import Truncated
 from harness.replica import say_who
@@ -81,26 +82,6 @@ def test_a_response_that_is_cut_at_the_end_of_a_drain_never_looks_whole(life):
             raise AssertionError(f"a clean end behind {rest!r}")
 
 
-def send_until_full(peer, daemon, client):
-    """Sends chunks until the kernel takes no more of them for the client, so that the daemon keeps the last ones;
-    says how many bytes that were."""
-    sent = held = 0
-    while True:
-        peer.send(b"7d00\r\n" + bytes(32000) + b"\r\n")
-        sent += 32000
-        try:
-            before = held
-            held = wait_until(lambda: has_other(daemon.untaken_bytes(client), before), "room in the kernel", 0.3)
-        except AssertionError:
-            if held > 0:
-                return sent
-
-
-def has_other(bytes, before):
-    return bytes if bytes != before else 0
-
-
-ROOMY = 'buffer_bytes = "256KiB"'  # what is kept then does not stop the replica
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -109,7 +90,7 @@ def test_a_drain_lets_a_slow_client_take_the_rest_of_its_answer(life):
 
     def answer(peer, _):
         peer.send(CHUNKED)
-        sent.append(send_until_full(peer, daemon, client))
+        sent.append(send_until_full(peer.send, lambda: daemon.untaken_bytes(client)))
         peer.send(b"0\r\n\r\n")
     daemon = life.daemon([life.replica(handle=answer)], workers=1, limits=ROOMY)
     with daemon.client(receive_buffer=4096) as client:
@@ -136,7 +117,7 @@ def test_a_client_that_takes_nothing_is_closed_though_its_replica_goes_on_talkin
 
     def talk(peer, _):
         peer.send(CHUNKED)
-        send_until_full(peer, daemon, client)
+        send_until_full(peer.send, lambda: daemon.untaken_bytes(client))
         while not is_over.wait(0.1):
             peer.send(b"1\r\nx\r\n")
     daemon = life.daemon([life.replica(handle=talk)], limits=ROOMY, timeouts='client_stall = "600ms"')

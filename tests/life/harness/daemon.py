@@ -10,6 +10,7 @@ import subprocess
 
 from harness.client import Client, Jar, once
 from harness.deadline import PATIENCE, Skip, seconds, wait_until
+from harness.kernel import untaken_bytes
 from harness.metrics import Metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -169,12 +170,7 @@ class Daemon:
 
     def untaken_bytes(self, client):
         """What the kernel holds of what the daemon has sent to that client."""
-        ends = (f":{self.place.port:04X}", f":{client.port:04X}")
-        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            words = line.split()
-            if (words[1][-5:], words[2][-5:]) == ends:
-                return int(words[4].split(":")[0], 16)
-        return 0
+        return untaken_bytes(self.place.port, client.port)
 
     # -- its life ----------------------------------------------------------------------------------
 
