@@ -75,6 +75,7 @@ void ClientConnection::become_http2() {
   watch_.stop();
   timer_.disarm();
   Buffer read = std::move(in_);
+  origin_.shall_leave = is_draining_;
   ClientSide::unlink();
   room_.admit_http2(std::move(transport_), std::move(origin_), listener(), std::move(read));
   room_.bury(*this);

@@ -29,6 +29,7 @@ struct ClientOrigin {
   std::uint16_t port = 0;
   bool is_trusted = false;
   bool is_secure = false;
+  bool shall_leave = false;  ///< was asked to, on its way in
 
   /// The same as facts for modules.
   /// Borrows: this.

@@ -28,7 +28,7 @@ class Doorway final : public Mortal, public ClientSide, private Watch::Owner, pr
   ~Doorway() override;
 
   void start();
-  void drain() override {}  // short-lived: let it come in, it will be told there
+  void drain() override { origin_.shall_leave = true; }  // let it come in: it will be told there
   void cut(Ending ending) override;
 
  private:

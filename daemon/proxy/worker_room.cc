@@ -131,11 +131,12 @@ void WorkerRoom::welcome(Fd fd, const Address& peer, const ListenerAtWork& liste
 
 void WorkerRoom::admit_http1(Transport transport, ClientOrigin origin,
                              const ListenerAtWork& listener) {
+  const bool shall_leave = is_draining_ || origin.shall_leave;
   auto* client = new ClientConnection(*this, std::move(transport), std::move(origin),
                                       listener);  // NOLINT(cppcoreguidelines-owning-memory)
   clients_.push_back(*client);
   client->start();
-  if (is_draining_) client->drain();
+  if (shall_leave) client->drain();
 }
 
 void WorkerRoom::admit_http2(Transport transport, ClientOrigin origin,
@@ -143,11 +144,12 @@ void WorkerRoom::admit_http2(Transport transport, ClientOrigin origin,
   listener.http1.open->add(-1);
   listener.http2.open->add(1);
   listener.http2.opened->add();
+  const bool shall_leave = is_draining_ || origin.shall_leave;
   auto* client = new Http2Client(*this, std::move(transport), std::move(origin),
                                  listener);  // NOLINT(cppcoreguidelines-owning-memory)
   clients_.push_back(*client);
   client->start(std::move(read_already));
-  if (is_draining_) client->drain();
+  if (shall_leave) client->drain();
 }
 
 void WorkerRoom::on_client_closed(const ListenerAtWork& listener, ClientProtocol spoken) {

@@ -2,12 +2,15 @@
 """SIGHUP: everything is checked, everything is swapped, nobody notices."""
 
 import signal
+import socket
 import threading
 
+from harness import tls
 from harness.affinity import SHOW, outcome, who
 from harness.client import request
 from harness.config import EVENLY
 from harness.control import limpetctl
+from harness.daemon import free_ports
 from harness.deadline import seconds, wait_until
 from harness.life import shaped
 from harness.load import Load
@@ -136,6 +139,19 @@ def test_a_listener_that_is_added_opens_and_one_that_is_removed_closes(life):
             return True
     wait_until(refused, "the removed listener is closed")
     assert daemon.once("GET", "/").status == 200
+
+
+def test_a_client_that_was_shaking_hands_when_its_listener_was_removed_is_asked_to_come_again(life):
+    ca = tls.Authority(f"{life.dir}/ca")
+    a = life.replica()
+    (port,) = free_ports(1)
+    second = f'[[listener]]\nname = "second"\nbind = ["127.0.0.1:{port}"]\n' + tls.listener(ca.issue("test.example"))
+    daemon = life.daemon([a], workers=1, more=second)
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds(10)) as sock:
+        daemon.wait_metric("limpet_connections", 1, listener="second")
+        daemon.reload(shaped([a], workers=1))
+        with ca.client().wrap_socket(sock, server_hostname="test.example") as secure:
+            assert secure.recv(1) == b"", "it is let in and told to go"
 
 
 def test_a_moved_session_after_its_replica_left_for_good_is_stated(life):
