@@ -102,6 +102,9 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const Rep
 }
 
 std::span<const FileMark> TlsClientContext::files() const noexcept { return inner_->files; }
+bool TlsClientContext::is_like(const TlsClientContext& other) const noexcept {
+  return inner_->files == other.inner_->files && inner_->server_name == other.inner_->server_name;
+}
 std::span<const std::string> TlsClientContext::warnings() const noexcept {
   return inner_->warnings;
 }

@@ -32,6 +32,9 @@ class TlsClientContext {
 
   /// All files this was made of; none of the system's own.
   [[nodiscard]] std::span<const FileMark> files() const noexcept;
+  /// Whether a replica was verified under the other as it would be under this: by the same files,
+  /// unchanged, and the same name.
+  [[nodiscard]] bool is_like(const TlsClientContext& other) const noexcept;
   /// What works but should not stay, such as an expired certificate of limpet's own.
   [[nodiscard]] std::span<const std::string> warnings() const noexcept;
 

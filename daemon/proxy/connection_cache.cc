@@ -10,6 +10,16 @@
 
 namespace limpet {
 
+namespace {
+
+bool is_same_way(const ReplicaReach& one, const ReplicaReach& other) noexcept {
+  if (one.protocol != other.protocol || one.proxy_header != other.proxy_header) return false;
+  if (one.tls == nullptr || other.tls == nullptr) return one.tls == other.tls;
+  return one.tls->is_like(*other.tls);
+}
+
+}  // namespace
+
 ReplicaSlot::ReplicaSlot(WorkerRoom& room, std::shared_ptr<Vitals> vitals, const Address& address)
     : room_(room),
       vitals_(std::move(vitals)),
@@ -152,10 +162,7 @@ void ReplicaSlot::configure(const PoolTimeoutsModel& timeouts, const ReplicaReac
   idle_timeout_ = timeouts.replica_idle;
   stall_timeout_ = timeouts.response_body;
   is_wanted_ = true;
-  const bool is_same = reach.protocol == reach_.protocol &&
-                       reach.proxy_header == reach_.proxy_header &&
-                       (reach.tls == nullptr) == (reach_.tls == nullptr);
-  if (!is_same) {
+  if (!is_same_way(reach, reach_)) {
     ++way_;
     close_idle();
     spoken_ = ReplicaProtocol::kAuto;

@@ -198,6 +198,24 @@ def test_a_replaced_authority_is_taken_up_by_a_reload(life):
     assert daemon.once("GET", "/").status == 200
 
 
+def test_a_connection_that_another_authority_vouched_for_is_not_kept(life):
+    world = World(life)
+    stranger = tls.Authority(f"{life.dir}/stranger", "Somebody else")
+    options = dict(pool_keys='preset = "web"\nprotocol = "http1"', health=PATIENT, retry="attempts = 1", workers=1)
+
+    def trusting(ca):
+        table = f'enabled = true\nca = "{ca.cert}"\nserver_name = "replica.example"'
+        return shaped([world.replica], tls=table, **options)
+    daemon = life.prepare(trusting(world.ca)).start()
+    for _ in range(2):
+        assert daemon.once("GET", "/").status == 200
+        daemon.reload(trusting(world.ca))
+    assert world.replica.connections == 1, "a reload that changes nothing keeps it"
+    daemon.reload(trusting(stranger))
+    assert daemon.once("GET", "/").status == 502
+    assert world.replica.count() == 2
+
+
 def test_a_connection_of_the_time_before_tls_is_not_kept(life):
     """Not one that carried an exchange over the reload either."""
     may_answer = threading.Event()
