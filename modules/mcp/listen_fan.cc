@@ -87,7 +87,8 @@ ListenFan::ListenFan(ListenFans& owner, Exchange& exchange, const PartContext& c
       open_(context.numbers, exchange),
       merge_(id),
       first_(exchange.replica->index),
-      began_(context.services.worker.now()) {}
+      began_(context.services.worker.now()),
+      first_opened_(began_) {}
 
 ListenFan::~ListenFan() {
   note_drops();
@@ -176,7 +177,12 @@ std::string_view ListenFan::on_end(Buffer& scratch) {
   return scratch.view();
 }
 
-ResponseHook::Mend ListenFan::on_lost(Exchange&, const Failure&, Buffer&) {
+ResponseHook::Mend ListenFan::on_lost(Exchange&, const Failure& failure, Buffer&) {
+  const bool was_running =
+      failure.cause == FailureCause::kTruncated || failure.cause == FailureCause::kReset;
+  const bool is_quick = context_.services.worker.now() - first_opened_ < std::chrono::seconds(1);
+  if (was_running) quick_losses_ = is_quick ? quick_losses_ + 1 : 0;
+  if (quick_losses_ > kQuickLossesMax) return Mend::kBreak;
   is_first_lost_ = true;
   owes_changes_ = true;
   return Mend::kContinue;
@@ -188,6 +194,7 @@ bool ListenFan::on_continued(Exchange& exchange, const ResponseHead& head) {
   merge_.finish(first_, out);
   first_ = exchange.replica->index;
   open_.move(exchange);
+  first_opened_ = context_.services.worker.now();
   is_first_lost_ = false;
   std::erase_if(legs_, [&](const auto& leg) { return leg->index() == first_; });
   pending_ += out;

@@ -41,6 +41,8 @@ class ListenFan final : public PartNote, public ResponseHook {
   /// Notices that wait for a client that does not read; beyond it they are dropped, and the client
   /// is told later that everything has changed.
   static constexpr std::size_t kPendingBytesMax = 256 * 1024;
+  /// Streams in a row that their replicas cut within a second; then the client is to ask anew.
+  static constexpr std::uint32_t kQuickLossesMax = 3;
 
   /// `id` is the request's, raw.
   ListenFan(ListenFans& owner, Exchange& exchange, const PartContext& context, EraFilter& eras,
@@ -81,6 +83,8 @@ class ListenFan final : public PartNote, public ResponseHook {
   ListenMerge merge_;
   std::uint32_t first_;  // the replica of the client's own request
   Instant began_;
+  Instant first_opened_;
+  std::uint32_t quick_losses_ = 0;
   std::string pending_;
   std::vector<std::unique_ptr<Leg>> legs_;
   bool is_first_lost_ = false;

@@ -122,6 +122,25 @@ def test_a_listener_outlives_its_replicas_and_hears_what_it_may_have_missed(life
         pass
 
 
+class Cutting(ModernReplica):
+    """Begins each stream and cuts it."""
+
+    def listen(self, peer, message):
+        self.listening.append(message["id"])
+        peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.reset()
+
+
+def test_a_stream_that_every_replica_cuts_at_once_is_not_opened_for_ever(life):
+    replicas = [Cutting(id) for id in "ab"]
+    life.replicas.extend(replicas)
+    patient = 'active = { type = "off" }\ninitial = "up"\npassive = { failures = 0 }'
+    daemon = life.daemon(replicas, pool_keys=MCP, workers=1, health=patient)
+    listen(daemon)
+    daemon.wait_log(lambda e: e["ending"] == "replica-failed", "the client is to ask anew")
+    assert sum(len(replica.listening) for replica in replicas) < 10
+
+
 def test_two_listeners_are_two_streams_on_each_replica_that_end_with_them(life):
     replicas = modern(life, "a", "b")
     daemon = life.daemon(replicas, pool_keys=MCP)
