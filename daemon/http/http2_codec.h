@@ -92,7 +92,7 @@ class Http2Codec {
   void write_response(std::uint32_t stream, const ResponseHead& head);
   /// Server role. A 1xx head other than 101.
   void write_informational(std::uint32_t stream, const ResponseHead& head);
-  /// Frames as much of `bytes` into `out` as windows and the room below `out_bytes_max` allow,
+  /// Frames as much of `bytes` into `out` as windows and the room below kOutBytesMax allow,
   /// after all that waits already; the rest is copied and waits. Small pieces that the windows
   /// allow are held until collect(), so that they share a frame with what follows.
   void write_body(std::uint32_t stream, std::string_view bytes, Buffer& out);

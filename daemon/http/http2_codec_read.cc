@@ -15,12 +15,6 @@ using Kind = StreamEvent::Kind;
 using Reading = Http2Stream::Reading;
 using Writing = Http2Stream::Writing;
 
-// What a client may be told in an answer; everything else resets the stream.
-[[nodiscard]] bool is_answerable(Fault fault) noexcept {
-  return fault == Fault::kTargetTooLong || fault == Fault::kFieldsTooLarge ||
-         fault == Fault::kExpectationFailed;
-}
-
 [[nodiscard]] Http2Error error_for(Http2FrameScan::Verdict verdict) noexcept {
   using Verdict = Http2FrameScan::Verdict;
   return verdict == Verdict::kFlood    ? Http2Error::kEnhanceYourCalm

@@ -114,4 +114,9 @@ std::uint16_t status_of(Fault fault) noexcept {
   return 400;
 }
 
+bool is_answerable(Fault fault) noexcept {
+  return fault == Fault::kTargetTooLong || fault == Fault::kFieldsTooLarge ||
+         fault == Fault::kExpectationFailed;
+}
+
 }  // namespace limpet

@@ -31,6 +31,9 @@ enum class Fault : std::uint8_t {
 
 /// The status limpet answers a fault of a request with.
 [[nodiscard]] std::uint16_t status_of(Fault fault) noexcept;
+/// HTTP/2: whether a fault of a request is one of its size or wishes, which an answer names; all
+/// others reset the stream.
+[[nodiscard]] bool is_answerable(Fault fault) noexcept;
 
 /// One thing that happened on one stream.
 struct StreamEvent {

@@ -19,12 +19,6 @@ constexpr std::chrono::seconds kAnnounceFor{1};
 // destroyed by a reset.
 constexpr std::chrono::seconds kLingerFor{2};
 
-// Faults of a request's size or wishes, which an answer names; all others reset the stream.
-bool is_answerable(Fault fault) noexcept {
-  return fault == Fault::kTargetTooLong || fault == Fault::kFieldsTooLarge ||
-         fault == Fault::kExpectationFailed;
-}
-
 }  // namespace
 
 Http2Client::Http2Client(WorkerRoom& room, Transport transport, ClientOrigin origin,
