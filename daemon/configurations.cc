@@ -13,13 +13,6 @@ WallSeconds wall_seconds() {
   return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-const PoolModel* find_pool(const Model& model, const std::string& name) {
-  for (const PoolModel& pool : model.pools) {
-    if (pool.name == name) return &pool;
-  }
-  return nullptr;
-}
-
 // The first line of a rendered mistake says where and what.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -47,6 +40,13 @@ void read_list(Candidate& candidate, const DiscoveryPlace& place, const Discover
 }
 
 }  // namespace
+
+const PoolModel* find_pool(const Model& model, const std::string& name) {
+  for (const PoolModel& pool : model.pools) {
+    if (pool.name == name) return &pool;
+  }
+  return nullptr;
+}
 
 std::string named_twice(const PoolModel& pool, const std::vector<ReplicaModel>& list) {
   for (const ReplicaModel& listed : list) {

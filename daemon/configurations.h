@@ -87,8 +87,11 @@ class Configurations {
   std::uint64_t revision_ = 0;
 };
 
-/// A replica that a file names though limpet.toml names it already: "web/a"; "" where there is
-/// none.
+/// The pool of that name, or null.
+[[nodiscard]] const PoolModel* find_pool(const Model& model, const std::string& name);
+
+/// What is wrong with a list whose file names a replica that limpet.toml names already; "" where
+/// nothing is.
 [[nodiscard]] std::string named_twice(const PoolModel& pool, const std::vector<ReplicaModel>& list);
 
 }  // namespace limpet

@@ -24,13 +24,6 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
-const PoolModel* find_pool(const Model& model, const std::string& name) {
-  for (const PoolModel& pool : model.pools) {
-    if (pool.name == name) return &pool;
-  }
-  return nullptr;
-}
-
 // The list behind `from` as the configuration has it, preset and default included.
 std::string written_sources(const Config& config, const std::string& pool) {
   const std::string text = dump(config, "pool." + pool + ".affinity");
