@@ -90,7 +90,6 @@ class Network {
 
   /// Whether the address lies inside; ::ffff:a.b.c.d counts as a.b.c.d.
   [[nodiscard]] bool contains(const Address& address) const noexcept;
-  [[nodiscard]] unsigned prefix_bits() const noexcept { return bits_; }
   [[nodiscard]] std::string print() const;
   [[nodiscard]] std::size_t hash() const noexcept;
 

@@ -70,12 +70,6 @@ class Arena {
       return new (place) T(std::forward<Args>(args)...);
     }
   }
-  /// An array of default-made objects.
-  template <typename T>
-  [[nodiscard]] T* make_array(std::size_t count) {
-    static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
-    return new (allocate(sizeof(T) * count)) T[count];
-  }
 
   /// Bytes that can be handed out without taking more memory.
   [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(end_ - next_); }
