@@ -266,7 +266,7 @@ def test_too_many_fields_get_431(life):
 def test_a_few_bytes_that_refer_to_a_large_field_many_times_get_431(life):
     """CVE-2016-1544, CVE-2026-49975: the count is of what the references stand for."""
     a = life.replica()
-    daemon = life.daemon([a], limits="header_fields = 10000")
+    daemon = life.daemon([a], limits="header_fields = 1024")
     kept = b"\x40" + f.literal("x-large", "y" * 3000)[1:]
     with H2Client(daemon.address) as client:
         client.wait_settings()
@@ -279,7 +279,7 @@ def test_a_few_bytes_that_refer_to_a_large_field_many_times_get_431(life):
 
 def test_each_crumb_of_a_cookie_counts_as_a_field_of_32_bytes_more(life):
     a = life.replica()
-    daemon = life.daemon([a], limits='header_bytes = "8KiB"\nheader_fields = 10000')
+    daemon = life.daemon([a], limits='header_bytes = "8KiB"\nheader_fields = 1024')
     with H2Client(daemon.address) as client:
         few = client.raw([*PSEUDO, *[("cookie", "a=b")] * 100])      # 41 octets each
         assert client.finish(few).status == 200
