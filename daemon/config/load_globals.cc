@@ -118,7 +118,7 @@ void load_limits(const ConfigReader& in, LimitsModel& out) {
 
 void load_timeouts(const ConfigReader& in, TimeoutsModel& out) {
   const auto read = [&in](std::string_view key, Duration fallback, std::string_view help) {
-    return in.duration(key, fallback, Off::kAllowed, help);
+    return load_patience(in, key, fallback, help);
   };
   out.request_head = read("request_head", out.request_head, "from first byte to end of head");
   out.client_idle = read("client_idle", out.client_idle, "keep-alive");
@@ -131,6 +131,15 @@ void load_timeouts(const ConfigReader& in, TimeoutsModel& out) {
 }
 
 }  // namespace
+
+Duration load_patience(const ConfigReader& in, std::string_view key, Duration fallback,
+                       std::string_view help) {
+  const Duration patience = in.duration(key, fallback, Off::kAllowed, help);
+  if (patience <= Duration::zero()) {
+    in.mistake(key, std::string(key) + ": expected a time above 0s, or \"off\"");
+  }
+  return patience;
+}
 
 void load_globals(const ConfigReader& root, Model& model) {
   load_daemon(root.table("daemon"), model.daemon);

@@ -85,7 +85,7 @@ TlsModel load_tls(const ConfigReader& in) {
                                            {"optional", ClientAuth::kOptional},
                                            {"required", ClientAuth::kRequired}});
   load_tickets(tls);
-  tls.handshake_timeout = in.duration("handshake_timeout", tls.handshake_timeout, Off::kAllowed);
+  tls.handshake_timeout = load_patience(in, "handshake_timeout", tls.handshake_timeout);
   tls.handshakes_max = static_cast<std::uint64_t>(in.number(
       "handshakes_max", 0, 0, kHandshakesMax, "under way at once in one worker; 0: no limit"));
   tls.ktls = in.flag("ktls", tls.ktls, "records made by the kernel where it can");

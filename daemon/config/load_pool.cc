@@ -46,11 +46,11 @@ void load_replica_tls(const ConfigReader& in, ReplicaTlsModel& out) {
 
 void load_pool_timeouts(const ConfigReader& in, const TimeoutsModel& global,
                         PoolTimeoutsModel& out) {
-  out.connect = in.duration("connect", global.connect, Off::kAllowed);
-  out.response_head = in.duration("response_head", global.response_head, Off::kAllowed);
-  out.response_body = in.duration("response_body", global.response_body, Off::kAllowed);
-  out.stream_idle = in.duration("stream_idle", global.stream_idle, Off::kAllowed);
-  out.replica_idle = in.duration("replica_idle", global.replica_idle, Off::kAllowed);
+  out.connect = load_patience(in, "connect", global.connect);
+  out.response_head = load_patience(in, "response_head", global.response_head);
+  out.response_body = load_patience(in, "response_body", global.response_body);
+  out.stream_idle = load_patience(in, "stream_idle", global.stream_idle);
+  out.replica_idle = load_patience(in, "replica_idle", global.replica_idle);
 }
 
 void load_pool(PoolModel& pool, const TimeoutsModel& timeouts) {

@@ -13,6 +13,10 @@
 
 namespace limpet {
 
+/// A time after which somebody is given up: above 0, or "off". 0 is not "off" here, as it is
+/// elsewhere, and nobody wants what it would be.
+[[nodiscard]] Duration load_patience(const ConfigReader& in, std::string_view key,
+                                     Duration fallback, std::string_view help = {});
 /// [daemon] [admin] [access_log] [keys] [limits] [timeouts]
 void load_globals(const ConfigReader& root, Model& model);
 /// [[listener]]

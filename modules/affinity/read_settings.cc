@@ -98,6 +98,15 @@ void check_cookie(const ConfigReader& reader, const CookieAttributes& cookie,
   }
 }
 
+// Tokens and cookies count in seconds: less would be none at all.
+Duration read_lifetime(const ConfigReader& reader, std::string_view key, std::string_view help) {
+  const Duration lifetime = reader.duration(key, kForever, Off::kAllowed, help);
+  if (lifetime < std::chrono::seconds(1)) {
+    reader.mistake(key, std::string(key) + ": expected 1s or more, or off");
+  }
+  return lifetime;
+}
+
 CookieAttributes read_cookie(const ConfigReader& reader, std::optional<bool>& secure) {
   CookieAttributes cookie;
   cookie.name = reader.text("name", "limpet");
@@ -109,8 +118,7 @@ CookieAttributes read_cookie(const ConfigReader& reader, std::optional<bool>& se
   secure = reader.flag_or_auto("secure", "auto: where the client came over TLS");
   cookie.is_http_only = reader.flag("http_only", true);
   cookie.is_partitioned = reader.flag("partitioned", false);
-  const Duration max_age =
-      reader.duration("max_age", kForever, Off::kAllowed, "off: until the browser ends");
+  const Duration max_age = read_lifetime(reader, "max_age", "off: until the browser ends");
   if (max_age != kForever)
     cookie.max_age = std::chrono::duration_cast<std::chrono::seconds>(max_age);
   cookie.prefix = reader.choice<CookiePrefix>("prefix", CookiePrefix::kNone,
@@ -157,10 +165,8 @@ PolicyTable read_policies(const ConfigReader& reader) {
 TokenRules read_rules(const ConfigReader& reader, const std::string& pool_name) {
   TokenRules rules;
   rules.pool = pool_mark(pool_name);
-  rules.idle =
-      reader.duration("idle", kForever, Off::kAllowed, "a token unused for so long is expired");
-  rules.absolute =
-      reader.duration("absolute", kForever, Off::kAllowed, "a session older than that is expired");
+  rules.idle = read_lifetime(reader, "idle", "a token unused for so long is expired");
+  rules.absolute = read_lifetime(reader, "absolute", "a session older than that is expired");
   rules.clock_skew = reader.duration("clock_skew", std::chrono::minutes(5), Off::kRefused,
                                      "how far the clocks of instances may differ");
   rules.is_strict =

@@ -12,6 +12,7 @@ namespace limpet::health {
 namespace {
 
 constexpr std::chrono::milliseconds kIntervalMin{50};
+constexpr std::chrono::hours kIntervalMax{24 * 30};
 
 // A table, or the text "off" in its place.
 bool is_off(const ConfigReader& reader, std::string_view key) {
@@ -22,8 +23,10 @@ bool is_off(const ConfigReader& reader, std::string_view key) {
 Duration read_positive(const ConfigReader& reader, std::string_view key, Duration fallback,
                        std::string_view help) {
   const Duration value = reader.duration(key, fallback, Off::kRefused, help);
-  if (value >= kIntervalMin) return value;
-  reader.mistake(key, std::string(key) + " is too short: expected at least 50ms");
+  if (value >= kIntervalMin && value <= kIntervalMax) return value;
+  reader.mistake(key,
+                 std::string(key) + (value < kIntervalMin ? " is too short: expected at least 50ms"
+                                                          : " is too long: expected at most 30d"));
   return fallback;
 }
 

@@ -244,6 +244,17 @@ TEST_CASE("limits of a head are no larger than codecs can keep") {
         "header_fields = 1025\n                ^\n");
 }
 
+TEST_CASE("a time after which somebody is given up is not nothing") {
+  for (const std::string key : {"request_head", "client_idle", "client_stall", "connect",
+                                "response_head", "response_body", "stream_idle", "replica_idle"}) {
+    CHECK(with("[timeouts]\n" + key + " = \"off\"\n").empty());
+    CHECK(with("[timeouts]\n" + key + " = \"0s\"\n").find(key + ": expected a time above 0s, or") !=
+          std::string::npos);
+  }
+  CHECK(
+      !with("[pool.b]\nreplicas = [\"10.0.0.1:80\"]\ntimeouts = { connect = \"0ms\" }\n").empty());
+}
+
 TEST_CASE("chains, names and pairs of pools and modules are looked at") {
   CHECK(with("[pool.b]\nreplicas = [\"10.0.0.1:80\"]\nchain = [\"retry\", \"retry\"]\n") ==
         "l.toml:9:19: error: chain: \"retry\" is in it twice\n"

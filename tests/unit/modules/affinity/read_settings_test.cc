@@ -147,6 +147,14 @@ TEST_CASE("cookie attributes that browsers would drop are mistakes") {
   CHECK(mistakes("cookie = { prefix = \"__Host-\" }") == "");
 }
 
+TEST_CASE("a lifetime of less than a second is a mistake") {
+  for (const std::string key : {"idle", "absolute", "cookie.max_age"}) {
+    CHECK(says(mistakes(key + " = \"0s\""), "expected 1s or more, or off"));
+    CHECK(says(mistakes(key + " = \"999ms\""), "expected 1s or more, or off"));
+    CHECK(mistakes(key + " = \"1s\"") == "");
+  }
+}
+
 TEST_CASE("a __Host- cookie is named and Secure accordingly") {
   test::AffinityRig rig("cookie = { prefix = \"__Host-\", name = \"s\" }");
   CHECK(rig.visit("").front().find("; Path=/; Secure; HttpOnly; SameSite=Lax") !=
@@ -158,6 +166,15 @@ TEST_CASE("a key file that cannot be read is a mistake of [keys]") {
   const std::string text = mistakes("", "[keys]\nfile = \"/nonexistent/affinity.keys\"");
   CHECK(says(text, "/nonexistent/affinity.keys"));
   CHECK(says(text, "test.toml:4"));
+}
+
+TEST_CASE("a state directory that cannot be had is a mistake of [daemon]") {
+  const auto pool = make_pool("web", std::vector<std::string>{"a"});
+  Config config = Config::from_text("[daemon]\nstate_dir = \"/proc/none\"\n[pool.web]\n", "t.toml");
+  const ConfigReader root = config.root();
+  static_cast<void>(kAffinity.read(root.table("pool").table("web").table("affinity"),
+                                   PlanContext{pool.get(), root, "/proc/none"}));
+  CHECK(says(config.mistakes().render(), "t.toml:2:13: error: state_dir: cannot make"));
 }
 
 TEST_CASE(

@@ -298,6 +298,8 @@ TEST_CASE("mistakes in the settings are named") {
       {"active = { host = \"a b\" }", "is not a host"},
       {"active = { status = \"2xx\" }", "list of statuses"},
       {"active = { interval = \"1ms\" }", "too short"},
+      {"active = { timeout = \"31d\" }", "too long"},
+      {"passive = { eject = \"36500d\" }", "too long"},
       {"active = { rise = 0 }", "rise"},
       {"active = { jitter = 101 }", "jitter"},
       {"active = \"on\"", "off"},
