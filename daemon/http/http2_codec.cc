@@ -230,6 +230,8 @@ bool Http2Codec::carries_body(std::uint32_t number) const noexcept {
          (stream->writing == Writing::kHead && stream->method != Method::kHead);
 }
 
+std::size_t Http2Codec::staged_bytes() const noexcept { return session_->staged.size(); }
+
 std::size_t Http2Codec::bytes_in_use() const noexcept {
   const Http2Session& session = *session_;
   std::size_t bytes = sizeof session + session.memory.bytes_in_use() + session.staged.size();

@@ -108,6 +108,8 @@ class Http2Codec {
   /// could not be sent with a kFault, an end that comes by it as kConcluded.
   void collect(Buffer& out, StreamEvents& events);
   static constexpr std::size_t kOutBytesMax = 256 * 1024;
+  /// Frames that are made already and wait for collect(): heads, and answers to frames of the peer.
+  [[nodiscard]] std::size_t staged_bytes() const noexcept;
 
   /// Body bytes of the stream that wait for a window.
   [[nodiscard]] std::size_t queued_bytes(std::uint32_t stream) const noexcept;

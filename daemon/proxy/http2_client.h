@@ -59,7 +59,7 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   void on_concluded() override { end_streams(); }
   void on_over() override;
   [[nodiscard]] bool wants_input() const override {
-    return !is_concluding_ || state_ == State::kLingering;
+    return (!is_concluding_ || state_ == State::kLingering) && has_room_for_answers();
   }
   void on_end_of_bytes() override { close(); }
   void on_broken() override { close(); }
@@ -67,6 +67,11 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   void on_progress() override;
   void on_deadline() override;
 
+  /// Whoever takes no answers is not read from when so many wait; a replica is, which may wait for
+  /// us to read before it does.
+  [[nodiscard]] bool has_room_for_answers() const noexcept {
+    return !is_write_blocked_ || http2().staged_bytes() < Http2Codec::kOutBytesMax;
+  }
   void end_announcement();
   void close_if_unused();
   void forget_lingering(std::uint32_t number);

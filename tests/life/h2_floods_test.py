@@ -278,6 +278,27 @@ def test_a_long_flood_in_report_mode_does_not_grow_the_memory(life):
         assert daemon.rss_bytes() - before < 4 << 20, (before, daemon.rss_bytes())
 
 
+def test_a_client_that_takes_nothing_is_not_read_from_for_ever(life):
+    if SLOW > 1:
+        raise Skip("memory says nothing in an instrumented build")
+    routes = '[[route]]\npath = "/"\nredirect = { to = "https://test.example{path}{path}{path}" }\n'
+    daemon = life.daemon([life.replica()], limits=budgets("report"), workers=1, routes=routes)
+    daemon.once("GET", "/")
+    before = daemon.rss_bytes("VmHWM")
+    head = f.block(f.request_fields("HEAD", "/" + "x" * 1500))
+    with Tolerant(daemon.address, receive_buffer=4096, limit=1.0) as client:
+        requests = 0
+        try:
+            for _ in range(100):
+                client.send(b"".join(f.headers(client.new_id(), head) for _ in range(60)))
+                requests += 60
+                daemon.once("GET", "/")
+        except OSError:
+            pass
+        grown = daemon.rss_bytes("VmHWM") - before
+        assert grown < 4 << 20, f"{grown} bytes for {requests} requests whose answers nobody takes"
+
+
 def test_others_are_served_during_a_flood(life):
     routes = ('[[route]]\npath = "/"\npool = "web"\n'
               '[[route]]\npath = "/honest"\nrespond = { status = 200, body = "here" }\n')
