@@ -95,6 +95,25 @@ def test_another_instance_carries_over_what_it_never_saw_begin(life):
         redis.kill()
 
 
+def test_a_session_that_an_instance_has_only_met_is_carried_over_with_what_the_other_knows(life):
+    redis = Redis(life)
+    try:
+        replicas = some(life, "a", "b")
+        first, second = pair(life, replicas, redis)
+        client = McpClient(first.address).begin()
+        assert client.ask("logging/setLevel", {"level": "error"}).status == 200
+        client.address = second.address
+        owner, (other,) = owner_of(client, replicas)
+        second.wait_metric("limpet_mcp_sessions", 1, replica=owner.id)
+        assert client.ask("resources/subscribe", {"uri": "x:y"}).status == 200
+        owner.kill()
+        assert result_of(client.call())["replica"] == other.id
+        assert next(iter(other.sessions.values())).level == "error", "the record in the store is whole"
+        assert second.metrics().sum(CARRIED, result="carried") == 1
+    finally:
+        redis.kill()
+
+
 def test_a_session_deleted_at_one_instance_is_ended_at_the_other(life):
     redis = Redis(life)
     try:

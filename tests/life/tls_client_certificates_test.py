@@ -125,7 +125,7 @@ def test_the_replica_is_told_whose_certificate_it_is_and_nobody_can_forge_it(lif
     daemon, connect, _ = people(life, [life.replica("a", mirror)], headers=TELLS)
     for name, told in (("alice", b"x-client-subject=CN=alice"), (None, b"")):
         with connect(name) as client:
-            for fields in ([], FORGED):
+            for fields in ([], FORGED, [("Connection", "X-Client-Subject")]):
                 body = client.get("/", fields).body
                 assert body.lower() == told.lower(), (name, fields, body)
     daemon.wait_log(lambda line: line.get("client_certificate") == "CN=alice")

@@ -135,7 +135,7 @@ class ModernReplica(Replica):
         self.tasks = set()
         self.listening = []
         self.methods = []
-        self.guard = threading.Lock()
+        self.guard = threading.RLock()
         super().__init__(id, self.serve)
 
     def serve(self, peer, asked):
@@ -195,13 +195,16 @@ class ModernReplica(Replica):
         peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
                   f"X-Replica: {self.id}\r\n\r\n")
         filter = message["params"]["notifications"]
-        self.notice(peer, message["id"], "notifications/subscriptions/acknowledged", notifications=filter)
-        self.listening.append((peer, message["id"]))
+        with self.guard:  # whoever has seen the acknowledgement is a listener
+            self.notice(peer, message["id"], "notifications/subscriptions/acknowledged", notifications=filter)
+            self.listening.append((peer, message["id"]))
         peer.wait_for_end()
 
     def change(self, **more):
         """Tells every listener that the tools have changed."""
-        for peer, id in list(self.listening):
+        with self.guard:
+            listening = list(self.listening)
+        for peer, id in listening:
             try:
                 self.notice(peer, id, "notifications/tools/list_changed", **more)
             except OSError:
