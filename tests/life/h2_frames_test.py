@@ -263,7 +263,7 @@ def test_data_beyond_the_window_is_a_flow_control_error(life):
             pass  # the connection is already ended
         client.wait(lambda: stream.reset is not None or client.goaways or client.ended, "an objection")
         codes = {stream.reset, client.goaways[-1][1] if client.goaways else None} - {None}
-        assert codes <= {f.FLOW_CONTROL_ERROR}, codes
+        assert codes == {f.FLOW_CONTROL_ERROR} or (not codes and client.was_cut), codes  # a cut may swallow the word
         hold.set()
 
 

@@ -98,7 +98,7 @@ def test_a_session_that_is_resumed_is_that_of_the_same_person(life):
         kept = client.socket.session
     for _ in range(4):
         with TlsClient(world.daemon.address, context, session=kept) as client:
-            assert client.get("/").status == 200
+            assert client.get("/").status == 200 and client.socket.session_reused
 
 
 TELLS = 'request = { client_certificate = "X-Client-Subject" }'
