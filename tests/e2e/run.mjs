@@ -93,7 +93,7 @@ async function own_context() {
     start_replicas('mcp', 3, 'mcp-'),
     start_replicas('web', 3, 'web-'),
   ]);
-  const limpet = await Limpet.make(mcp_pool(mcp) + web_pools(web), { workers: 4 });
+  const limpet = await Limpet.make(mcp_pool(mcp, { eras: false }) + web_pools(web), { workers: 4 });
   await limpet.start();
   return { own: true, url: limpet.url, mcp_url: `${limpet.url}/mcp`, mcp, web, limpet };
 }

@@ -2,7 +2,7 @@
 """HTTP/1 messages through the daemon: framing, keep-alive, pipelining, forms of the target."""
 
 from harness.client import Client, request
-from harness.deadline import seconds, stays
+from harness.deadline import PATIENCE, seconds, stays
 from harness.message import Truncated
 
 
@@ -55,7 +55,7 @@ def test_a_client_that_takes_no_answers_is_asked_for_no_more_requests(life):
             pass  # they are not read any more
         a.wait_for_requests(1)
         served = served_at_last(a)
-        client.socket.settimeout(seconds(10))
+        client.socket.settimeout(seconds(PATIENCE))
         for _ in range(served + 1):
             assert len(client.response().body) == 30000
 

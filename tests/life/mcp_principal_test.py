@@ -110,7 +110,7 @@ def test_a_legacy_session_is_bound_as_well(life):
 
 
 def test_learnt_sessions_are_bound_as_well(life):
-    mcp = 'session_ids = "learn"\nbind_to = "header:X-User"'
+    mcp = 'session_ids = "learn"\nbind_to = "header:X-User"\nprobe_eras = false'
     ada, bob = ("X-User", "ada"), ("X-User", "bob")
     replicas = [life.replica(id, McpReplica()) for id in "ab"]
     daemon = life.daemon(replicas, pool_keys=MCP, mcp=mcp, workers=4)

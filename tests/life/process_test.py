@@ -109,6 +109,8 @@ def is_refused(address):
         Client(address).close()
     except ConnectionRefusedError:
         return True
+    except OSError:
+        pass  # it is closing
     return False
 
 

@@ -84,7 +84,7 @@ async function replica_id(context) {
 }
 
 async function foreign(context) {
-  const stranger = await Limpet.make(mcp_pool(context.mcp));
+  const stranger = await Limpet.make(mcp_pool(context.mcp, { eras: false }));
   try {
     await stranger.start();
     const theirs = await raw_open(`${stranger.url}/mcp`);

@@ -11,7 +11,7 @@ function one_replica(session, what) {
 }
 
 async function with_instance(context, settings, run) {
-  const limpet = await Limpet.make(mcp_pool(context.mcp) + web_pools(context.web), settings);
+  const limpet = await Limpet.make(mcp_pool(context.mcp, { eras: false }) + web_pools(context.web), settings);
   try {
     await limpet.start();
     await run(limpet);

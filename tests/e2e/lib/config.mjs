@@ -52,8 +52,9 @@ certificates = [ { cert = ${text(cert)}, key = ${text(key)} } ]
 `;
 }
 
-/** MCP servers; a session whose replica is gone is refused, or carried over where `carry_over` says so. */
-export function mcp_pool(list, { carry_over = 'off', store = '', probe = '1s', paths = ['/mcp'] } = {}) {
+/** MCP servers; a session whose replica is gone is refused, or carried over where `carry_over` says so. Without `eras`
+ *  replicas are asked nothing but what clients ask. */
+export function mcp_pool(list, { carry_over = 'off', store = '', probe = '1s', paths = ['/mcp'], eras = true } = {}) {
   const routes = paths.map((path) => `[[route]]\npath = "${path}"\npool = "mcp"\n`);
   return `
 ${routes.join('\n')}
@@ -67,6 +68,7 @@ initial = "up"
 
 [pool.mcp.mcp]
 carry_over = ${text(carry_over)}
+probe_eras = ${eras}
 ${store ? `store = ${text(store)}` : ''}
 
 ${replicas('mcp', list)}`;
