@@ -94,13 +94,16 @@ Http2Session::Http2Session(CodecRole its_role, const CodecLimits& its_limits,
   nghttp2_mem memory_for_library = {&memory, take, give, take_zeroed, resize};
   const auto make =
       role == CodecRole::kServer ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  memory.lay_ground();
   CHECK_THAT(make(&library, http2_callbacks(), this, options(), &memory_for_library) == 0);
+  memory.settle();
   submit_settings(*this, settings);
   // A client's first words are in the making already.
   stage();
 }
 
 Http2Session::~Http2Session() {
+  memory.wake();
   nghttp2_session_del(library);
   while (Http2Stream* stream = streams.front())
     forget(*stream);
@@ -160,7 +163,7 @@ Http2Codec& Http2Codec::operator=(Http2Codec&& other) noexcept = default;
 Http2Codec::~Http2Codec() = default;
 
 void Http2Codec::announce_end() {
-  Http2Session& session = *session_;
+  Http2Session& session = awake();
   if (session.is_terminated || session.announced == kAnnouncedTwice) return;
   // A client has no first word: it simply begins no more streams.
   if (++session.announced < kAnnouncedTwice && session.role == CodecRole::kServer) {
@@ -174,13 +177,17 @@ void Http2Codec::announce_end() {
                         nullptr, 0);
 }
 
-void Http2Codec::end(Http2Error why) { session_->terminate(why); }
+void Http2Codec::end(Http2Error why) { awake().terminate(why); }
+
+void Http2Codec::rest() {
+  if (session_->streams_open == 0) session_->memory.rest();
+}
 
 void Http2Codec::ping() {
-  if (session_->is_terminated) return;
-  if (nghttp2_submit_ping(session_->library, NGHTTP2_FLAG_NONE, nullptr) == 0) {
-    ++session_->pings_unanswered;
-  }
+  Http2Session& session = awake();
+  if (session.is_terminated) return;
+  if (nghttp2_submit_ping(session.library, NGHTTP2_FLAG_NONE, nullptr) == 0)
+    ++session.pings_unanswered;
 }
 
 std::uint32_t Http2Codec::pings_unanswered() const noexcept { return session_->pings_unanswered; }
@@ -188,19 +195,19 @@ std::uint32_t Http2Codec::pings_unanswered() const noexcept { return session_->p
 std::uint32_t Http2Codec::streams_open() const noexcept { return session_->streams_open; }
 
 std::uint32_t Http2Codec::streams_allowed() const noexcept {
-  return nghttp2_session_get_remote_settings(session_->library,
+  return nghttp2_session_get_remote_settings(awake().library,
                                              NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 bool Http2Codec::allows_connect_protocol() const noexcept {
-  return nghttp2_session_get_remote_settings(session_->library,
+  return nghttp2_session_get_remote_settings(awake().library,
                                              NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 bool Http2Codec::has_peer_settings() const noexcept { return session_->has_peer_settings; }
 
 bool Http2Codec::takes_streams() const noexcept {
-  const Http2Session& session = *session_;
+  const Http2Session& session = awake();
   if (session.announced > 0 || session.has_goaway || session.is_terminated ||
       session.is_concluded) {
     return false;
@@ -218,12 +225,12 @@ Http2Goaways Http2Codec::take_goaways() noexcept {
 }
 
 std::size_t Http2Codec::queued_bytes(std::uint32_t number) const noexcept {
-  const Http2Stream* const stream = session_->find(number);
+  const Http2Stream* const stream = awake().find(number);
   return stream != nullptr && stream->is_waiting ? stream->queue.size() : 0;
 }
 
 bool Http2Codec::carries_body(std::uint32_t number) const noexcept {
-  const Http2Stream* const stream = session_->find(number);
+  const Http2Stream* const stream = awake().find(number);
   if (stream == nullptr) return false;
   using Writing = Http2Stream::Writing;
   return stream->writing == Writing::kBody ||
@@ -235,6 +242,7 @@ std::size_t Http2Codec::staged_bytes() const noexcept { return session_->staged.
 std::size_t Http2Codec::bytes_in_use() const noexcept {
   const Http2Session& session = *session_;
   std::size_t bytes = sizeof session + session.memory.bytes_in_use() + session.staged.size();
+  if (!session.memory.is_resting()) bytes += session.memory.ground_bytes();
   for (const Http2Stream* one = session.streams.front(); one != nullptr;
        one = session.streams.after(*one)) {
     bytes += one->queue.size() + one->trailers.size();

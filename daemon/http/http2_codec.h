@@ -124,6 +124,9 @@ class Http2Codec {
   void announce_end();
   /// The connection ends for a reason: GOAWAY, and nothing more is read.
   void end(Http2Error why);
+  /// Nothing has been said for a while: with no stream open, most of the memory is given back until
+  /// there is something to do again.
+  void rest();
   /// Asks for a sign of life; pings_unanswered() counts until it comes.
   void ping();
   [[nodiscard]] std::uint32_t pings_unanswered() const noexcept;
@@ -146,6 +149,9 @@ class Http2Codec {
   [[nodiscard]] std::size_t bytes_in_use() const noexcept;
 
  private:
+  /// The session, with the library's state in memory.
+  [[nodiscard]] Http2Session& awake() const noexcept;
+
   std::unique_ptr<Http2Session> session_;
 };
 

@@ -37,7 +37,7 @@ using Writing = Http2Stream::Writing;
 }  // namespace
 
 void Http2Codec::feed(std::string_view bytes, Instant now, HeadHome& home, StreamEvents& events) {
-  Http2Session& session = *session_;
+  Http2Session& session = awake();
   if (session.is_terminated || session.is_concluded) return;
   session.give_late(events);
   session.events = &events;
@@ -63,11 +63,11 @@ void Http2Codec::feed(std::string_view bytes, Instant now, HeadHome& home, Strea
 }
 
 void Http2Codec::credit(std::uint32_t number, std::size_t bytes) {
-  nghttp2_session_consume_stream(session_->library, static_cast<std::int32_t>(number), bytes);
+  nghttp2_session_consume_stream(awake().library, static_cast<std::int32_t>(number), bytes);
 }
 
 void Http2Codec::stop_reading(std::uint32_t number) {
-  Http2Stream* const stream = session_->find(number);
+  Http2Stream* const stream = awake().find(number);
   if (stream == nullptr || stream->reading == Reading::kGone) return;
   session_->leave_arena(*stream);
   if (stream->reading == Reading::kDone) return;

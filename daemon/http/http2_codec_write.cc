@@ -74,7 +74,7 @@ void split_head(Buffer& to, std::string_view frame) {
 }  // namespace
 
 std::uint32_t Http2Codec::write_request(const RequestHead& head) {
-  Http2Session& session = *session_;
+  Http2Session& session = awake();
   // Above the replica's limit the library would keep the head, which it has not copied.
   if (!takes_streams() || session.streams_open >= streams_allowed()) return 0;
   Http2Stream& stream = session.open();
@@ -86,7 +86,7 @@ std::uint32_t Http2Codec::write_request(const RequestHead& head) {
 }
 
 void Http2Codec::write_response(std::uint32_t number, const ResponseHead& head) {
-  Http2Stream* const stream = session_->find(number);
+  Http2Stream* const stream = awake().find(number);
   if (stream == nullptr || stream->writing != Writing::kHead) return;
   const bool is_tunnel = head.status == 101;
   // RFC 8441 section 5: a 2xx would say that the websocket is there, which only a 101 meant.
@@ -102,13 +102,13 @@ void Http2Codec::write_response(std::uint32_t number, const ResponseHead& head) 
 }
 
 void Http2Codec::write_informational(std::uint32_t number, const ResponseHead& head) {
-  Http2Stream* const stream = session_->find(number);
+  Http2Stream* const stream = awake().find(number);
   if (stream == nullptr || stream->writing != Writing::kHead) return;
   submit_informational(*session_, *stream, head);
 }
 
 void Http2Codec::write_body(std::uint32_t number, std::string_view bytes, Buffer& out) {
-  Http2Session& session = *session_;
+  Http2Session& session = awake();
   Http2Stream* stream = session.find(number);
   if (stream == nullptr || stream->writing != Writing::kBody || bytes.empty()) return;
   session.resume(*stream);
@@ -133,7 +133,7 @@ void Http2Codec::write_body(std::uint32_t number, std::string_view bytes, Buffer
 }
 
 void Http2Codec::write_end(std::uint32_t number, const HeaderList* trailers) {
-  Http2Stream* const stream = session_->find(number);
+  Http2Stream* const stream = awake().find(number);
   if (stream == nullptr || stream->writing != Writing::kBody) return;
   stream->writing = Writing::kEnding;
   if (!has_fields(trailers)) {
@@ -147,7 +147,7 @@ void Http2Codec::write_end(std::uint32_t number, const HeaderList* trailers) {
 }
 
 void Http2Codec::reset(std::uint32_t number, Http2Error why) {
-  Http2Stream* const stream = session_->find(number);
+  Http2Stream* const stream = awake().find(number);
   if (stream == nullptr || stream->is_reset_by_us) return;
   if (why == Http2Error::kNoError && stream->writing == Writing::kEnding) {
     stop_reading(number);
@@ -163,7 +163,7 @@ void Http2Codec::reset(std::uint32_t number, Http2Error why) {
 }
 
 void Http2Codec::collect(Buffer& out, StreamEvents& events) {
-  Http2Session& session = *session_;
+  Http2Session& session = awake();
   session.give_late(events);
   session.events = &events;
   session.give_staged(out);

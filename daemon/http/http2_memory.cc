@@ -16,12 +16,15 @@ namespace {
 
 // Stands before each piece.
 struct alignas(16) Header {
-  std::size_t bytes;  // of the whole block
+  std::size_t bytes;  // of the whole block, and a mark where that is not one of malloc's
 };
+constexpr std::size_t kOfGround = std::size_t{1} << 62;
+constexpr std::size_t kOfWorkbench = std::size_t{1} << 63;
+constexpr std::size_t kMarks = kOfGround | kOfWorkbench;
 
-constexpr std::size_t kStep = 64;
-constexpr std::size_t kClasses = 16;  // blocks of up to 1 KiB; what is larger is rare
-constexpr std::uint32_t kKept = 512;
+constexpr std::size_t kStep = 32;
+constexpr std::size_t kClasses = 32;  // blocks of up to 1 KiB; what is larger is rare
+constexpr std::uint32_t kKept = 256;
 
 struct Spare {
   Spare* next;
@@ -73,19 +76,22 @@ constexpr std::size_t kWorkbenchBytes = 17 * 1024;
   return mine.workbench;
 }
 
+[[nodiscard]] constexpr std::size_t rounded(std::size_t bytes) noexcept {
+  return (bytes + sizeof(Header) + kStep - 1) / kStep * kStep;
+}
+
 [[nodiscard]] Header* header_of(void* piece) noexcept { return static_cast<Header*>(piece) - 1; }
 
 }  // namespace
 
 void* Http2Memory::take(std::size_t bytes) noexcept {
-  if (bytes >= kFrameBytes) [[unlikely]] {
-    if (bytes > std::numeric_limits<std::uint32_t>::max()) return nullptr;
-    if (workbench_ == nullptr && bytes <= kWorkbenchBytes) {
-      workbench_ = workbench();
-      if (workbench_ != nullptr) return workbench_;
-    }
-  }
-  const std::size_t wanted = (bytes + sizeof(Header) + kStep - 1) / kStep * kStep;
+  if (bytes >= apart_from_bytes_) [[unlikely]]
+    return take_apart(bytes);
+  return take_counted(bytes);
+}
+
+[[gnu::always_inline]] inline void* Http2Memory::take_counted(std::size_t bytes) noexcept {
+  const std::size_t wanted = rounded(bytes);
   const std::size_t row = wanted / kStep - 1;
   void* block = nullptr;
   if (row < kClasses && mine.blocks[row] != nullptr) [[likely]] {
@@ -101,17 +107,33 @@ void* Http2Memory::take(std::size_t bytes) noexcept {
   return new (block) Header{wanted} + 1;
 }
 
+void* Http2Memory::take_apart(std::size_t bytes) noexcept {
+  if (bytes > std::numeric_limits<std::uint32_t>::max()) return nullptr;
+  if (bytes >= kFrameBytes && bytes <= kWorkbenchBytes - sizeof(Header) && !has_workbench_) {
+    void* const block = workbench();
+    if (block == nullptr) return nullptr;
+    has_workbench_ = true;
+    return new (block) Header{kWorkbenchBytes | kOfWorkbench} + 1;
+  }
+  const std::size_t wanted = rounded(bytes);
+  if (apart_from_bytes_ > 0 || wanted > Plot::kBytes - ground_bytes_) return take_counted(bytes);
+  void* const block = ground_.data() + ground_bytes_;
+  ground_bytes_ += wanted;
+  return new (block) Header{wanted | kOfGround} + 1;
+}
+
+// The ground is zero where nothing was written.
 void* Http2Memory::take_zeroed(std::size_t count, std::size_t bytes) noexcept {
   if (bytes != 0 && count > std::numeric_limits<std::uint32_t>::max() / bytes) return nullptr;
   void* const piece = take(count * bytes);
-  if (piece != nullptr) std::memset(piece, 0, count * bytes);
+  if (piece != nullptr && (header_of(piece)->bytes & kOfGround) == 0)
+    std::memset(piece, 0, count * bytes);
   return piece;
 }
 
 void* Http2Memory::resize(void* piece, std::size_t bytes) noexcept {
   if (piece == nullptr) return take(bytes);
-  const std::size_t held =
-      is_workbench(piece) ? kWorkbenchBytes : header_of(piece)->bytes - sizeof(Header);
+  const std::size_t held = (header_of(piece)->bytes & ~kMarks) - sizeof(Header);
   if (bytes <= held) return piece;
   void* const bigger = take(bytes);
   if (bigger == nullptr) return nullptr;
@@ -121,21 +143,31 @@ void* Http2Memory::resize(void* piece, std::size_t bytes) noexcept {
 }
 
 void Http2Memory::give(void* piece) noexcept {
-  if (piece == nullptr || is_workbench(piece)) return;
+  if (piece == nullptr) return;
   Header* const block = header_of(piece);
-  bytes_in_use_ -= block->bytes;
   const std::size_t row = block->bytes / kStep - 1;
-  if (!kKeepsSpares || row >= kClasses || mine.counts[row] == kKept || mine.is_over) {
-    std::free(block);
+  if (!kKeepsSpares || row >= kClasses || mine.counts[row] == kKept || mine.is_over) [[unlikely]] {
+    give_up(piece);
     return;
   }
+  bytes_in_use_ -= block->bytes;
   mine.blocks[row] = new (block) Spare{mine.blocks[row]};
   ++mine.counts[row];
 }
 
+// What has a mark goes with the connection, or the thread.
+void Http2Memory::give_up(void* piece) noexcept {
+  Header* const block = header_of(piece);
+  if ((block->bytes & kMarks) != 0) return;
+  bytes_in_use_ -= block->bytes;
+  std::free(block);
+}
+
 void Http2Memory::leave_workbench() const noexcept {
   constexpr int kRubbish = 0xa5;
-  if (!kKeepsSpares && workbench_ != nullptr) std::memset(workbench_, kRubbish, kWorkbenchBytes);
+  if (kKeepsSpares || !has_workbench_) return;
+  std::memset(static_cast<char*>(workbench()) + sizeof(Header), kRubbish,
+              kWorkbenchBytes - sizeof(Header));
 }
 
 }  // namespace limpet

@@ -2,10 +2,13 @@
 #pragma once
 // Http2Memory: where a connection's HTTP/2 state lives: what the library allocates, stream by
 // stream and frame by frame, comes from spare pieces that the thread keeps by size, and is counted
-// for the connection; the piece that frames are made in is one for all connections of a thread.
-// Bodies are not here, they wait in Buffers (base/buffer.h).
+// for the connection; the piece that frames are made in is one for all connections of a thread, and
+// what a connection begins with can be put to rest. Bodies are not here, they wait in Buffers
+// (base/buffer.h).
 
 #include <cstddef>
+
+#include "daemon/base/plot.h"
 
 namespace limpet {
 
@@ -15,6 +18,9 @@ namespace limpet {
 /// The first piece as large as a frame is the workbench: what frames are made in, and of no meaning
 /// once they are made (Http2Session::make_frames). All connections of a thread have the same, so
 /// that one which is idle holds none.
+///
+/// Pieces taken between lay_ground() and settle() are the groundwork, which is large, sparse and
+/// stays until the end: it can rest. Nothing of it may be looked at then.
 class Http2Memory {
  public:
   Http2Memory() = default;
@@ -30,15 +36,30 @@ class Http2Memory {
   /// Nothing is in the making: where faults are looked for, what the workbench holds is destroyed.
   void leave_workbench() const noexcept;
 
+  void lay_ground() noexcept {
+    if (ground_.lay_out()) apart_from_bytes_ = 0;
+  }
+  void settle() noexcept { apart_from_bytes_ = kFrameBytes; }
+  void rest() noexcept { ground_.rest(); }
+  void wake() noexcept { ground_.wake(); }
+  [[nodiscard]] bool is_resting() const noexcept { return ground_.is_resting(); }
+
+  /// But for workbench and groundwork, which the peer has no hand in.
   [[nodiscard]] std::size_t bytes_in_use() const noexcept { return bytes_in_use_; }
+  [[nodiscard]] std::size_t ground_bytes() const noexcept { return ground_bytes_; }
 
  private:
   static constexpr std::size_t kFrameBytes = 16 * 1024;  ///< RFC 9113 section 4.2
 
-  [[nodiscard]] bool is_workbench(const void* piece) const noexcept { return piece == workbench_; }
+  [[nodiscard]] void* take_counted(std::size_t bytes) noexcept;
+  [[nodiscard]] void* take_apart(std::size_t bytes) noexcept;
+  [[gnu::noinline]] void give_up(void* piece) noexcept;
 
   std::size_t bytes_in_use_ = 0;
-  void* workbench_ = nullptr;  ///< where this connection has been lent it
+  std::size_t apart_from_bytes_ = kFrameBytes;  ///< pieces of so many are not like all others
+  std::size_t ground_bytes_ = 0;                ///< used of it
+  Plot ground_;
+  bool has_workbench_ = false;
 };
 
 }  // namespace limpet

@@ -172,6 +172,12 @@ struct Http2Session : private OpenStreams {
   bool is_flooded = false;     ///< a budget was exceeded while the library was at work
 };
 
+[[gnu::always_inline]] inline Http2Session& Http2Codec::awake() const noexcept {
+  if (session_->memory.is_resting()) [[unlikely]]
+    session_->memory.wake();
+  return *session_;
+}
+
 /// The library's callbacks, one set for all sessions (http2_callbacks.cc).
 [[nodiscard]] const nghttp2_session_callbacks* http2_callbacks();
 

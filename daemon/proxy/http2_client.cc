@@ -18,6 +18,8 @@ constexpr std::chrono::seconds kAnnounceFor{1};
 // How long an ended connection is read out, so that its GOAWAY and the last responses are not
 // destroyed by a reset.
 constexpr std::chrono::seconds kLingerFor{2};
+// An idle connection that has been quiet for so long holds less memory from then on.
+constexpr std::chrono::seconds kRestAfter{2};
 
 }  // namespace
 
@@ -153,7 +155,10 @@ Instant Http2Client::due() const {
   within(announced_at_, kAnnounceFor);
   within(blocked_since_, timeouts.client_stall);
   within(head_since_, timeouts.request_head);
-  if (is_idle()) within(idle_since_, timeouts.client_idle);
+  if (is_idle()) {
+    within(idle_since_, timeouts.client_idle);
+    if (!has_rested_) within(quiet_since_, kRestAfter);
+  }
   for (const Lingering& one : lingering_)
     within(one.since, timeouts.client_stall);
   return earliest;
@@ -168,6 +173,8 @@ bool Http2Client::is_past(Instant since, Duration patience) const {
 // A head's time is that of the whole head, whatever else comes meanwhile; the preface is one, too.
 void Http2Client::on_progress() {
   const Instant now = room_.loop().now();
+  quiet_since_ = now;
+  has_rested_ = false;
   if (http2().has_peer_settings() && !http2().is_in_head()) {
     head_since_ = kNever;
   } else if (head_since_ == kNever) {
@@ -200,6 +207,7 @@ void Http2Client::on_deadline() {
       http2().end(Http2Error::kNoError);
       conclude();
     }
+    rest_if_quiet();
   }
   rearm();
 }
@@ -236,6 +244,12 @@ void Http2Client::reset_stalled() {
   }
   std::erase_if(lingering_, [](const Lingering& one) { return one.bytes == 0; });
   if (is_idle() && idle_since_ == kNever) idle_since_ = now;
+}
+
+void Http2Client::rest_if_quiet() {
+  if (is_concluding_ || has_rested_ || !is_idle() || !is_past(quiet_since_, kRestAfter)) return;
+  has_rested_ = true;
+  http2().rest();
 }
 
 // Its end

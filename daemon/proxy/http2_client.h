@@ -76,6 +76,7 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   void close_if_unused();
   void forget_lingering(std::uint32_t number);
   void reset_stalled();
+  void rest_if_quiet();
   [[nodiscard]] bool is_idle() const noexcept { return streams_.size() == 0 && lingering_.empty(); }
   [[nodiscard]] Instant due() const;
   void rearm();
@@ -96,7 +97,9 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
   Instant blocked_since_ = kNever;  ///< room in the socket
   Instant idle_since_ = kNever;     ///< the next stream; counts while there is none
   Instant said_all_at_ = kNever;    ///< the client's end
+  Instant quiet_since_ = kNever;    ///< the next byte; counts while there is no stream
   State state_ = State::kOpen;
+  bool has_rested_ = false;  ///< since then
 };
 
 }  // namespace limpet

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The states of streams, their numbers and how many there may be (RFC 9113 sections 5.1 and 8.1)."""
 
+import contextlib
+import signal
 import threading
 
 from harness import h2_frames as f
@@ -241,3 +243,28 @@ def test_nothing_is_ever_pushed(life):
         assert client.get("/").has("link")
         client.round_trip()
         assert client.count(f.PUSH_PROMISE) == 0
+
+
+def test_quiet_connections_hold_less_memory_and_go_on_where_they_were(life):
+    page = 4096
+
+    def held():
+        with open(f"/proc/{daemon.pid}/smaps_rollup", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:")) * 1024
+
+    daemon = life.daemon([life.replica()])
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(H2Client(daemon.address)) for _ in range(100)]
+        for client in clients:
+            assert client.get("/before").status == 200
+        most = held()
+        wait_until(lambda: held() < most - len(clients) * page, "their memory is given back", 20.0)
+        for client in clients[:50]:
+            assert client.lives()
+        for client in clients[50:]:
+            client.round_trip()
+        daemon.signal(signal.SIGTERM)
+        for client in clients:
+            client.wait_end()
+            assert client.goaways[0][1] == f.NO_ERROR, client.goaways
+    assert daemon.wait() == 0

@@ -129,6 +129,43 @@ TEST_CASE("h2: a head larger than a frame is several, the last of which says so"
   }
 }
 
+TEST_CASE("h2: a connection that has rested goes on where it was") {
+  RawClient client;
+  const FieldTexts more = {{"user-agent", "unit"}, {"accept", "*/*"}};
+  std::size_t held = 0;
+  for (std::uint32_t stream = 1; stream < 40; stream += 2) {
+    client.codec().rest();
+    client.codec().rest();
+    if (stream > 1) CHECK(client.codec().bytes_in_use() < held);
+    client.side().feed(client.get(stream, more));
+    CHECK(client.side().said() ==
+          std::to_string(stream) + " GET / none; " + std::to_string(stream) + " end; ");
+    client.codec().rest();  // not while a stream is open
+    ResponseHead head(client.side().home().arena_for(0));
+    head.status = 200;
+    head.fields.add(FieldName::kServer, "unit");
+    client.codec().write_response(stream, head);
+    CHECK(client.side().frames() ==
+          "HEADERS " + std::to_string(stream) + " END_STREAM [:status=200|server=unit]; ");
+    held = client.codec().bytes_in_use();
+  }
+  client.codec().rest();
+  client.codec().ping();
+  CHECK(client.side().frames() == "PING; ");
+  client.codec().rest();
+  client.side().feed(ping_frame(kAck));
+  CHECK(client.codec().pings_unanswered() == 0);
+  client.codec().rest();
+  CHECK(client.codec().queued_bytes(1) == 0);
+  client.codec().rest();
+  client.codec().announce_end();
+  CHECK(client.side().frames() == "GOAWAY 2147483647 0; ");
+  client.codec().rest();
+  client.codec().end(Http2Error::kNoError);
+  CHECK(client.side().frames() == "GOAWAY 39 0; ");
+  client.codec().rest();
+}
+
 TEST_CASE("h2: a peer that keeps no table is sent to without one") {
   RawClient client;
   client.side().feed(frame(kSettings, 0, 0, setting(1, 0)));

@@ -76,6 +76,44 @@ TEST_CASE("the first piece that a frame fits in is the thread's; the next are on
   CHECK(other.bytes_in_use() == 0);
 }
 
+TEST_CASE("the groundwork can rest; what is taken later is not of it") {
+  Http2Memory memory;
+  memory.lay_ground();
+  auto* const zero = static_cast<char*>(memory.take_zeroed(100, 30));
+  auto* ground = static_cast<char*>(memory.take(5000));
+  void* const bench = memory.take(16 * 1024 + 10);
+  auto* const too_large = static_cast<char*>(memory.take_zeroed(1, 9000));
+  REQUIRE(zero != nullptr);
+  REQUIRE(ground != nullptr);
+  REQUIRE(bench != nullptr);
+  REQUIRE(too_large != nullptr);
+  CHECK(memory.ground_bytes() >= 8000);
+  CHECK(memory.ground_bytes() <= Plot::kBytes);
+  CHECK(memory.bytes_in_use() >= 9000);
+  CHECK(memory.bytes_in_use() < 10000);
+  for (int at = 0; at < 3000; ++at)
+    REQUIRE(zero[at] == 0);
+  std::memset(ground, 'g', 5000);
+  memory.settle();
+
+  void* const later = memory.take(100);
+  std::memset(later, 'l', 100);
+  memory.rest();
+  REQUIRE(memory.is_resting());
+  CHECK(static_cast<char*>(later)[99] == 'l');
+  memory.wake();
+  CHECK(ground[0] == 'g');
+  CHECK(ground[4999] == 'g');
+
+  ground = static_cast<char*>(memory.resize(ground, 6000));
+  REQUIRE(ground != nullptr);
+  CHECK(ground[4999] == 'g');
+  for (void* piece : {static_cast<void*>(zero), static_cast<void*>(ground), bench,
+                      static_cast<void*>(too_large), later})
+    memory.give(piece);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
 TEST_CASE("what no machine has is refused, not wrapped around") {
   Http2Memory memory;
   CHECK(memory.take(std::numeric_limits<std::size_t>::max()) == nullptr);
