@@ -42,7 +42,8 @@ int on_begin_frame(nghttp2_session* library, const nghttp2_frame_hd* header, voi
 int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   Http2Session& session = session_of(user);
-  session.begin_block(number_of(*frame), stream_of(session, *frame));
+  const bool is_new = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+  session.begin_block(number_of(*frame), is_new ? nullptr : stream_of(session, *frame));
   return 0;
 }
 
@@ -67,6 +68,8 @@ void on_settings(nghttp2_session* library, Http2Session& session) {
   session.has_peer_settings = true;
   session.encoder.limit_table(
       nghttp2_session_get_remote_settings(library, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE));
+  session.peer_window_bytes =
+      nghttp2_session_get_remote_settings(library, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
   const std::size_t queued = nghttp2_session_get_outbound_queue_size(library);
   if (queued > session.queued_before_settings + 1) session.terminate(Http2Error::kFlowControlError);
 }

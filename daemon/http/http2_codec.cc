@@ -110,8 +110,11 @@ Http2Session::~Http2Session() {
 }
 
 Http2Stream* Http2Session::find(std::uint32_t number) const noexcept {
-  return static_cast<Http2Stream*>(
+  if (found_last != nullptr && found_last->number == number) return found_last;
+  auto* const found = static_cast<Http2Stream*>(
       nghttp2_session_get_stream_user_data(library, static_cast<std::int32_t>(number)));
+  if (found != nullptr) found_last = found;
+  return found;
 }
 
 Http2Stream& Http2Session::open() {
@@ -125,6 +128,7 @@ Http2Stream& Http2Session::open() {
 
 void Http2Session::forget(Http2Stream& stream) noexcept {
   leave_arena(stream);
+  if (found_last == &stream) found_last = nullptr;
   head_bytes -= std::min<std::size_t>(head_bytes, stream.charge.bytes);
   stream.~Http2Stream();
   memory.give(&stream);
@@ -148,12 +152,13 @@ void Http2Session::conclude() {
   static_cast<void>(events->add(StreamEvent::Kind::kConcluded));
 }
 
-// Also after a polite end, when the last stream is over.
+// Also after a polite end, when the last stream is over, and the library has let go of what it
+// framed last.
 void Http2Session::conclude_if_over() {
-  if (is_terminated ||
-      (nghttp2_session_want_read(library) == 0 && nghttp2_session_want_write(library) == 0)) {
-    conclude();
-  }
+  if (is_terminated) return conclude();
+  if (nghttp2_session_want_read(library) != 0) return;
+  if (nghttp2_session_want_write(library) != 0) stage();
+  if (nghttp2_session_want_write(library) == 0) conclude();
 }
 
 Http2Codec::Http2Codec(CodecRole role, const CodecLimits& limits, const Http2Settings& settings)

@@ -83,6 +83,7 @@ void Http2Session::begin_block(std::uint32_t number, Http2Stream* stream) {
   if (stream == nullptr && role == CodecRole::kServer) {
     stream = &open();
     stream->number = number;
+    found_last = stream;
     nghttp2_session_set_stream_user_data(library, static_cast<std::int32_t>(number), stream);
     stream->arena = &home->arena_for(number);
     head_reader.begin_request(*stream->arena);

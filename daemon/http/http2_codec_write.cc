@@ -30,13 +30,16 @@ constexpr std::size_t kHeldBytesMax = 4096;
                      [](const Field& field) { return !field.is_removed; });
 }
 
-// Whether `bytes` may go in whole, as the windows stand.
-[[nodiscard]] bool fits_windows(nghttp2_session* library, std::uint32_t number,
+// Whether `bytes` may go in whole, as the windows stand. That of a stream is what it began with,
+// what the peer gave it since, and less what was framed.
+[[nodiscard]] bool fits_windows(const Http2Session& session, const Http2Stream& stream,
                                 std::size_t bytes) noexcept {
-  const auto of_stream =
-      nghttp2_session_get_stream_remote_window_size(library, static_cast<std::int32_t>(number));
-  const auto of_connection = nghttp2_session_get_remote_window_size(library);
-  return std::min(of_stream, of_connection) >= static_cast<std::int32_t>(bytes);
+  nghttp2_session* const library = session.library;
+  const auto wanted = static_cast<std::int32_t>(bytes);
+  if (nghttp2_session_get_remote_window_size(library) < wanted) return false;
+  return session.peer_window_bytes >= stream.framed_bytes + bytes ||
+         nghttp2_session_get_stream_remote_window_size(
+             library, static_cast<std::int32_t>(stream.number)) >= wanted;
 }
 
 // RFC 9113 section 4.1.
@@ -116,7 +119,7 @@ void Http2Codec::write_body(std::uint32_t number, std::string_view bytes, Buffer
   stream->body_left_bytes -= std::min<std::uint64_t>(bytes.size(), stream->body_left_bytes);
   const std::size_t held_bytes = stream->queue.size() + bytes.size();
   if (!stream->is_waiting && held_bytes <= kHeldBytesMax &&
-      fits_windows(session.library, number, held_bytes)) {
+      fits_windows(session, *stream, held_bytes)) {
     stream->queue.append(bytes);
     return;
   }
@@ -244,6 +247,8 @@ void Http2Session::make_frames(Buffer& to, Data data) {
     } else {
       to.append(made);
     }
+    // Behind the last of them the library would only ask for data.
+    if (data == Data::kHeld && nghttp2_session_get_outbound_queue_size(library) == 0) break;
   }
   memory.leave_workbench();
   out = nullptr;
@@ -271,7 +276,9 @@ Http2Session::DataPlan Http2Session::plan_data(Http2Stream& stream, std::size_t 
 void Http2Session::put_data(Http2Stream& stream, std::string_view frame_header, std::size_t bytes) {
   static_cast<void>(out->reserve(frame_header.size() + bytes));
   out->append(frame_header);
+  found_last = &stream;
   if (bytes == 0) return;
+  stream.framed_bytes += bytes;
   floods.forgive_ping();
   if (stream.queue.is_empty()) {
     out->append(direct.substr(0, bytes));

@@ -29,13 +29,18 @@ enum Form : std::uint8_t {
 };
 
 struct Known {
+  std::uint8_t place = 0;
+  Keeping keeping = Keeping::kWhole;
+};
+
+struct RareName {
   std::string_view name;
   std::uint8_t place;
   Keeping keeping = Keeping::kWhole;
 };
 
 // Names of the static table that have no FieldName, by length.
-constexpr std::array<Known, 30> kRareNames = {{
+constexpr std::array<RareName, 30> kRareNames = {{
     {"age", 21, Keeping::kName},
     {"etag", 34, Keeping::kName},
     {"from", 37},
@@ -86,10 +91,10 @@ constexpr auto kRareByLength = [] {
     const std::size_t end = kRareByLength[name.size() + 1];
     for (std::size_t at = kRareByLength[name.size()]; at < end; ++at) {
       if (std::memcmp(kRareNames[at].name.data(), name.data(), name.size()) == 0)
-        return kRareNames[at];
+        return {kRareNames[at].place, kRareNames[at].keeping};
     }
   }
-  return {name, 0, Keeping::kWhole};
+  return {};
 }
 
 struct Place {
@@ -127,9 +132,9 @@ constexpr std::array kPlaces = {
 };
 
 constexpr auto kPlaceOf = [] {
-  std::array<Place, static_cast<std::size_t>(FieldName::kCount)> all{};
+  std::array<Known, static_cast<std::size_t>(FieldName::kCount)> all{};
   for (const Place& one : kPlaces)
-    all[static_cast<std::size_t>(one.id)] = one;
+    all[static_cast<std::size_t>(one.id)] = {one.place, one.keeping};
   return all;
 }();
 
@@ -261,35 +266,50 @@ char* Http2FieldEncoder::begin_block(char* at) noexcept {
 char* Http2FieldEncoder::put(char* at, Pseudo name, std::string_view value) noexcept {
   if (const std::uint32_t place = place_of(name, value); place != 0)
     return put_number(at, kIndexed, 7, place);
-  const Keeping keeping = name == Pseudo::kPath ? Keeping::kName : Keeping::kWhole;
-  return put(at, static_cast<std::uint32_t>(name), keeping, limpet::text_of(name), value);
+  const auto place = static_cast<std::uint32_t>(name);
+  if (name == Pseudo::kPath) return put_text(put_number(at, kNotIndexed, 4, place), value);
+  const std::string_view text = limpet::text_of(name);
+  return put_kept(at, place, Keeping::kWhole,
+                  {FieldName::kOther, text, value, hash_of(text), hash_of(value)});
 }
 
 char* Http2FieldEncoder::put(char* at, FieldName id, std::string_view name,
                              std::string_view value) noexcept {
-  if (id != FieldName::kOther) {
-    const Place& known = kPlaceOf[static_cast<std::size_t>(id)];
-    return put(at, known.place, known.keeping, name, value);
+  const bool is_known = id != FieldName::kOther;
+  const Known known = is_known ? kPlaceOf[static_cast<std::size_t>(id)] : rare(name);
+  if (known.keeping == Keeping::kWhole || (known.keeping == Keeping::kName && known.place == 0)) {
+    return put_kept(at, known.place, known.keeping,
+                    {id, name, value, is_known ? static_cast<std::uint32_t>(id) : hash_of(name),
+                     known.keeping == Keeping::kWhole ? hash_of(value) : 0});
   }
-  const Known known = rare(name);
-  return put(at, known.place, known.keeping, name, value);
+  at =
+      put_number(at, known.keeping == Keeping::kName ? kNotIndexed : kNeverIndexed, 4, known.place);
+  if (known.place == 0) at = put_text(at, name);
+  return put_text(at, value);
 }
 
-// A name that is in no table is remembered with the first of its values, unless that is a secret.
-char* Http2FieldEncoder::put(char* at, std::uint32_t place, Keeping keeping, std::string_view name,
-                             std::string_view value) noexcept {
-  Form form = keeping == Keeping::kNothing ? kNeverIndexed : kNotIndexed;
-  if (keeping == Keeping::kWhole || (keeping == Keeping::kName && place == 0)) {
-    const Subject subject = {name, value, hash_of(name),
-                             keeping == Keeping::kWhole ? hash_of(value) : 0};
-    const Found found = find(subject);
-    if (found.whole != 0) return put_number(at, kIndexed, 7, found.whole);
-    if (place == 0) place = found.name;
-    if ((keeping == Keeping::kWhole || place == 0) && remember(subject)) form = kRemembered;
+// A name that is in no table is remembered with the first of its values.
+char* Http2FieldEncoder::put_kept(char* at, std::uint32_t place, Keeping keeping,
+                                  const Subject& subject) noexcept {
+  const Found found = find(subject);
+  if (found.whole != 0) return put_number(at, kIndexed, 7, found.whole);
+  if (place == 0) place = found.name;
+  if ((keeping == Keeping::kWhole || place == 0) && remember(subject)) {
+    at = put_number(at, kRemembered, 6, place);
+  } else {
+    at = put_number(at, kNotIndexed, 4, place);
   }
-  at = put_number(at, form, form == kRemembered ? 6 : 4, place);
-  if (place == 0) at = put_text(at, name);
-  return put_text(at, value);
+  if (place == 0) at = put_text(at, subject.name);
+  return put_text(at, subject.value);
+}
+
+// Names that limpet knows have hashes that no two of them share.
+bool Http2FieldEncoder::has_name(const Entry& one, const char* text,
+                                 const Subject& subject) noexcept {
+  if (one.name_hash != subject.name_hash || one.id != subject.id) return false;
+  return one.id != FieldName::kOther ||
+         (one.name_bytes == subject.name.size() &&
+          std::memcmp(text, subject.name.data(), one.name_bytes) == 0);
 }
 
 // Entries of a bucket go from the newest to older ones; one that is gone ends them.
@@ -300,15 +320,13 @@ Http2FieldEncoder::Found Http2FieldEncoder::find(const Subject& subject) const n
     const auto age = static_cast<std::uint16_t>(next_ - 1 - number);
     if (age >= count_) break;
     const Entry& one = entry(number);
-    if (one.name_hash == subject.name_hash && one.name_bytes == subject.name.size()) {
-      const char* const text = text_of(one);
-      if (std::memcmp(text, subject.name.data(), one.name_bytes) == 0) {
-        found.name = kStaticPlaces + 1 + age;
-        if (one.value_hash == subject.value_hash && one.value_bytes == subject.value.size() &&
-            std::memcmp(text + one.name_bytes, subject.value.data(), one.value_bytes) == 0) {
-          found.whole = found.name;
-          break;
-        }
+    const char* const text = text_of(one);
+    if (has_name(one, text, subject)) {
+      found.name = kStaticPlaces + 1 + age;
+      if (one.value_hash == subject.value_hash && one.value_bytes == subject.value.size() &&
+          std::memcmp(text + one.name_bytes, subject.value.data(), one.value_bytes) == 0) {
+        found.whole = found.name;
+        break;
       }
     }
     number = one.older;
@@ -336,7 +354,8 @@ bool Http2FieldEncoder::remember(const Subject& subject) noexcept {
                   texts_from_ + texts_end_,
                   static_cast<std::uint16_t>(subject.name.size()),
                   static_cast<std::uint16_t>(subject.value.size()),
-                  newest};
+                  newest,
+                  subject.id};
   newest = static_cast<std::uint16_t>(next_++);
   texts_end_ += text_bytes;
   table_bytes_ += text_bytes + kEntryBytes;

@@ -69,8 +69,10 @@ class Http2FieldEncoder {
     std::uint16_t name_bytes;
     std::uint16_t value_bytes;
     std::uint16_t older;  ///< the number of the one before it in its bucket
+    FieldName id;
   };
   struct Subject {
+    FieldName id;
     std::string_view name;
     std::string_view value;
     std::uint32_t name_hash;
@@ -82,8 +84,10 @@ class Http2FieldEncoder {
     std::uint32_t name = 0;
   };
 
-  [[nodiscard]] char* put(char* at, std::uint32_t static_place, Keeping keeping,
-                          std::string_view name, std::string_view value) noexcept;
+  [[nodiscard]] char* put_kept(char* at, std::uint32_t static_place, Keeping keeping,
+                               const Subject& subject) noexcept;
+  [[nodiscard]] static bool has_name(const Entry& one, const char* text,
+                                     const Subject& subject) noexcept;
   [[nodiscard]] Found find(const Subject& subject) const noexcept;
   [[nodiscard]] const char* text_of(const Entry& entry) const noexcept {
     return texts_ + (entry.text_at - texts_from_);

@@ -35,6 +35,13 @@ char* put(char* at, std::string_view text) noexcept {
   return at + text.size();
 }
 
+// RFC 3986 section 3.1. Empty for any other.
+[[nodiscard]] std::string_view scheme_of(std::string_view value) noexcept {
+  if (value == "https" || text::equals_ignoring_case(value, "https")) return "https";
+  if (value == "http" || text::equals_ignoring_case(value, "http")) return "http";
+  return {};
+}
+
 // RFC 9113 section 8.3.1: Host names the same entity as :authority, by another spelling perhaps.
 [[nodiscard]] bool is_same_entity(std::string_view authority, std::string_view host,
                                   std::string_view scheme) noexcept {
@@ -166,9 +173,7 @@ bool Http2HeadReader::add_pseudo(std::string_view name, std::string_view value) 
   } else if (name == ":authority") {
     add_authority(value);
   } else if (name == ":scheme") {
-    request_->scheme = text::equals_ignoring_case(value, "https")  ? "https"
-                       : text::equals_ignoring_case(value, "http") ? "http"
-                                                                   : "";
+    request_->scheme = scheme_of(value);
     if (request_->scheme.empty()) refuse(bad("RFC 9110 section 4.2: :scheme is not http or https"));
   } else if (value.size() > line_bytes_max) {
     refuse({Fault::kTargetTooLong, "RFC 9110 section 15.5.15: target too long"});

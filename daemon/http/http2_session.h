@@ -44,6 +44,7 @@ struct Http2Stream : ListNode<Http2Stream> {
   /// trailers: its last byte ends the stream. The library gives no frame to an end alone while the
   /// window is shut.
   std::uint64_t body_left_bytes = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t framed_bytes = 0;  ///< of the body
   std::uint32_t number = 0;
   FieldCharge charge;
   Reading reading = Reading::kHead;
@@ -145,7 +146,8 @@ struct Http2Session : private OpenStreams {
   Http2HeadReader head_reader{limits};
   const Http2Stream* block_stream = nullptr;  ///< of the field block under way
   List<Http2Stream> streams;
-  std::size_t head_bytes = 0;  ///< charged for the heads of all open streams
+  mutable Http2Stream* found_last = nullptr;  ///< one call is seldom the last for its stream
+  std::size_t head_bytes = 0;                 ///< charged for the heads of all open streams
   std::uint32_t streams_open = 0;
 
   // Valid while the library is at work.
@@ -162,7 +164,8 @@ struct Http2Session : private OpenStreams {
   StreamEvents late;  ///< what happened when nobody had asked for events
   Instant now{};      ///< of the last feed()
   Http2Goaways goaways;
-  std::size_t queued_before_settings = 0;  ///< frames, when SETTINGS began
+  std::uint32_t peer_window_bytes = 65535;  ///< what its streams begin with
+  std::size_t queued_before_settings = 0;   ///< frames, when SETTINGS began
   std::uint32_t pings_unanswered = 0;
   bool has_peer_settings = false;
   bool has_goaway = false;     ///< the peer takes no more streams
