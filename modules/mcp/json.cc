@@ -190,6 +190,10 @@ std::optional<std::int64_t> number_of(const JsonItem& item) noexcept {
   return number;
 }
 
+bool is_utf8(std::string_view text) noexcept {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
+
 void append_quoted(std::string& out, std::string_view text) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   out += '"';

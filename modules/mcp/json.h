@@ -47,6 +47,8 @@ inline constexpr std::size_t kJsonItemsMax = 4096;
 /// The whole number that a raw number stands for.
 [[nodiscard]] std::optional<std::int64_t> number_of(const JsonItem& item) noexcept;
 
+/// Whether it is valid UTF-8.
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 /// Appends `text`, which is UTF-8, as a JSON string with its quotes.
 void append_quoted(std::string& out, std::string_view text);
 

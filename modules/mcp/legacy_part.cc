@@ -8,6 +8,7 @@
 #include "daemon/module/principal.h"
 #include "modules/mcp/carry_prelude.h"
 #include "modules/mcp/rpc_answer.h"
+#include "modules/mcp/rpc_glance.h"
 #include "modules/mcp/rpc_message.h"
 
 namespace limpet::mcp {
@@ -143,7 +144,9 @@ SessionCarrier::Place LegacyPart::find(Exchange& exchange, std::string_view clie
 }
 
 void LegacyPart::note_introduction(const Exchange& exchange) {
-  if (!exchange.is_request_body_whole || !may_concern_session(exchange.request_body)) return;
+  if (!exchange.is_request_body_whole) return;
+  const auto glance = glance_at(exchange.request_body);
+  if (glance && glance->method != RpcMethod::kInitialize) return;
   const RpcMessage message = read_message(exchange.request_body);
   if (message.method == RpcMethod::kInitialize)
     context_.numbers.note_client(ClientEra::kLegacy, message.client_name);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/base/text.h"
+#include "modules/mcp/byte_scan.h"
 #include "modules/mcp/rpc_answer.h"
 
 namespace limpet::mcp {
@@ -145,9 +146,8 @@ Loss judge_answer(const AskedOfSession& asked, const SessionAnswer& answer) {
       return read(answer).says_gone ? Loss::kLost : Loss::kNotLost;
     case 200: {
       // Most answers hold no error, and need no reading.
-      const bool may_be_error = answer.body.find("\"error\"") != std::string_view::npos;
-      return asked.method == Method::kPost && may_be_error ? judge_success(read(answer))
-                                                           : Loss::kNotLost;
+      const bool may_be_lost = asked.method == Method::kPost && holds(answer.body, "\"error\"");
+      return may_be_lost ? judge_success(read(answer)) : Loss::kNotLost;
     }
     default:
       return Loss::kNotLost;

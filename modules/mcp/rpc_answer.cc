@@ -36,6 +36,9 @@ void read_error(std::string_view raw, RpcAnswer& answer) {
 }  // namespace
 
 BodyForm form_of(std::string_view content_type) noexcept {
+  constexpr std::string_view kJson = "application/json";
+  if (text::begins_with(content_type, "application/json") && content_type.size() == kJson.size())
+    return BodyForm::kJson;
   const std::string_view type = text::trim(text::cut(content_type, ';'));
   if (text::equals_ignoring_case(type, "application/json")) return BodyForm::kJson;
   if (text::equals_ignoring_case(type, "text/event-stream")) return BodyForm::kEvents;

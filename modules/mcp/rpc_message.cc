@@ -43,13 +43,6 @@ constexpr std::array<std::string_view, 14> kRepeatable = {"ping",
 constexpr std::string_view kMetaVersion = "io.modelcontextprotocol/protocolVersion";
 constexpr std::string_view kMetaClient = "io.modelcontextprotocol/clientInfo";
 
-RpcMethod method_of(std::string_view text) noexcept {
-  for (const auto& [name, method] : kMethods) {
-    if (name == text) return method;
-  }
-  return RpcMethod::kOther;
-}
-
 std::string_view raw_of(const std::vector<JsonMember>& members, std::string_view key,
                         JsonKind kind) noexcept {
   const JsonItem* item = find(members, key);
@@ -141,12 +134,11 @@ RpcMessage read_message(std::string_view body) {
   return message;
 }
 
-bool may_concern_session(std::string_view body) noexcept {
-  // "resources/subscribe" and "resources/unsubscribe" end alike; a slash may be escaped.
-  for (const std::string_view word : {"initialize\"", "setLevel\"", "subscribe\""}) {
-    if (body.find(word) != std::string_view::npos) return true;
+RpcMethod method_of(std::string_view text) noexcept {
+  for (const auto& [name, method] : kMethods) {
+    if (name == text) return method;
   }
-  return false;
+  return RpcMethod::kOther;
 }
 
 bool is_safe_to_repeat(const RpcMessage& message) noexcept {

@@ -63,10 +63,8 @@ struct RpcMessage {
 /// one of RpcMethod's or names something.
 [[nodiscard]] RpcMessage read_message(std::string_view body);
 
-/// Whether the body may hold something that a session has to be told again after it has moved
-/// (initialize, level, subscriptions). False is certain but for methods spelled with \u escapes,
-/// which no client writes. Cost: one search; for the path of a plain call.
-[[nodiscard]] bool may_concern_session(std::string_view body) noexcept;
+/// Which method that is.
+[[nodiscard]] RpcMethod method_of(std::string_view text) noexcept;
 
 /// Whether the call may be sent once more although it may have been processed: it reads, or sets
 /// what it would set again. A tools/call never may, nor a batch, nor what could not be read.

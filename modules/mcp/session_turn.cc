@@ -78,6 +78,12 @@ const RpcMessage& SessionTurn::message() {
   return *message_;
 }
 
+const RpcGlance& SessionTurn::said() {
+  if (!said_ && exchange_.is_request_body_whole) said_ = glance_at(exchange_.request_body);
+  if (!said_) said_ = RpcGlance{message().kind, message().method, message().name};
+  return *said_;
+}
+
 Presented SessionTurn::presented() const {
   const HeaderList& fields = exchange_.request.fields;
   return {principal_of(fields, exchange_.client.tls_subject, desk_.settings.binding()),
@@ -152,7 +158,7 @@ SessionCarrier::Place SessionTurn::order_carrying(std::string_view client_id) {
   // Answers to requests of the replica that is lost, and what the handshake says by itself.
   order.is_answered_by_carrying =
       exchange_.request.method == Method::kPost &&
-      (message().kind == RpcKind::kResponse || message().method == RpcMethod::kInitialized);
+      (said().kind == RpcKind::kResponse || said().method == RpcMethod::kInitialized);
   if (carry_ == nullptr)
     carry_ = std::make_unique<CarryPrelude>(desk_, std::move(order));
   else
@@ -181,7 +187,7 @@ void SessionTurn::note_given_up(std::string_view client_id, CarryEnd end) {
 
 bool SessionTurn::shall_leave(const Replica& replica) {
   if (desk_.left_replicas.empty() || desk_.settings.carry_over == CarryPolicy::kOff ||
-      exchange_.request.method == Method::kDelete || message().kind == RpcKind::kResponse)
+      exchange_.request.method == Method::kDelete || said().kind == RpcKind::kResponse)
     return false;
   if (desk_.left_replicas.find(replica.id) == desk_.left_replicas.end()) return false;
   // Others of this session's requests are still at work there.
@@ -206,13 +212,8 @@ AskedOfSession SessionTurn::asked() {
   AskedOfSession asked;
   asked.method = exchange_.request.method;
   asked.has_session_id = !exchange_.session.client_id.empty();
-  if (asked.method == Method::kPost && is_to_be_read()) asked.call = message().method;
+  if (asked.method == Method::kPost) asked.call = said().method;
   return asked;
-}
-
-bool SessionTurn::is_to_be_read() const noexcept {
-  return message_ ||
-         (exchange_.is_request_body_whole && may_concern_session(exchange_.request_body));
 }
 
 // A request whose body was not kept cannot be made again: the replica's answer is all there is.
@@ -283,7 +284,7 @@ AnswerJudge::Verdict SessionTurn::judge_failure(Exchange& exchange, const Failur
 bool SessionTurn::is_harmless() {
   const Method method = exchange_.request.method;
   return method == Method::kGet || method == Method::kDelete ||
-         message().kind == RpcKind::kNotification || message().kind == RpcKind::kResponse ||
+         said().kind == RpcKind::kNotification || said().kind == RpcKind::kResponse ||
          is_safe_to_repeat(message());
 }
 
@@ -300,7 +301,7 @@ AnswerJudge::Verdict SessionTurn::judge_denial_in_silence() {
 
 // The call may have run, so nobody may send it again but its caller.
 AnswerJudge::Verdict SessionTurn::answer_unanswered() {
-  if (message().kind != RpcKind::kRequest) return Verdict::kPass;
+  if (said().kind != RpcKind::kRequest) return Verdict::kPass;
   desk_.numbers.note_unanswered();
   exchange_.ending = Ending::kReplicaFailed;
   exchange_.answer.status = 200;
@@ -331,13 +332,13 @@ void SessionTurn::on_response() {
       if (is_good && form == BodyForm::kEvents) watch(StreamWatch::Kind::kGet, form);
       return;
     case Method::kPost:
-      static_cast<void>(message());
+      static_cast<void>(said());  // for on_done()
       break;
     default:
       return;
   }
   if (!is_good || form == BodyForm::kOther) return note_change();
-  if (message().kind == RpcKind::kRequest && message().method == RpcMethod::kInitialize) {
+  if (said().kind == RpcKind::kRequest && said().method == RpcMethod::kInitialize) {
     opened_id_ = response.fields.value(FieldName::kMcpSessionId);
     return watch(StreamWatch::Kind::kInitialize, form);
   }
@@ -363,16 +364,18 @@ void SessionTurn::watch(StreamWatch::Kind kind, BodyForm form) {
 
 // What the client has set has to be set again on another replica.
 void SessionTurn::note_change() {
-  if (exchange_.response->status / 100 != 2 || exchange_.session.client_id.empty() ||
-      !is_to_be_read())
+  const RpcMethod asked = said().method;
+  const bool is_change = asked == RpcMethod::kSetLevel || asked == RpcMethod::kSubscribe ||
+                         asked == RpcMethod::kUnsubscribe;
+  if (!is_change || exchange_.response->status / 100 != 2 || exchange_.session.client_id.empty())
     return;
   SessionStore& store = desk_.state.store;
   const std::string_view id = exchange_.session.client_id;
-  const RpcMessage& said = message();
+  const RpcMessage& change = message();
   Keeping kept = Keeping::kUnknown;
-  if (said.method == RpcMethod::kSetLevel) kept = store.set_level(id, said.level);
-  if (said.method == RpcMethod::kSubscribe) kept = store.subscribe(id, said.uri);
-  if (said.method == RpcMethod::kUnsubscribe) kept = store.unsubscribe(id, said.uri);
+  if (asked == RpcMethod::kSetLevel) kept = store.set_level(id, change.level);
+  if (asked == RpcMethod::kSubscribe) kept = store.subscribe(id, change.uri);
+  if (asked == RpcMethod::kUnsubscribe) kept = store.unsubscribe(id, change.uri);
   if (kept != Keeping::kKept || desk_.shared == nullptr) return;
   const auto record = store.find(id, desk_.worker.now());
   // Of a session that was only met here another instance knows more.
@@ -429,9 +432,9 @@ void SessionTurn::on_done() noexcept {
   if (!sent_id_.empty())
     desk_.hands.activity.end(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
                              desk_.worker.now());
-  if (message_ && message_->method == RpcMethod::kCallTool && exchange_.status == 200 &&
+  if (said_ && said_->method == RpcMethod::kCallTool && exchange_.status == 200 &&
       exchange_.times.done != kNever)
-    desk_.numbers.note_tool_call(message_->name, exchange_.times.done - exchange_.times.started);
+    desk_.numbers.note_tool_call(said_->name, exchange_.times.done - exchange_.times.started);
 }
 
 }  // namespace limpet::mcp

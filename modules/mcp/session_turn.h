@@ -18,6 +18,7 @@
 #include "modules/mcp/doubts.h"
 #include "modules/mcp/lost_session.h"
 #include "modules/mcp/ping_prelude.h"
+#include "modules/mcp/rpc_glance.h"
 #include "modules/mcp/rpc_message.h"
 #include "modules/mcp/stream_watch.h"
 
@@ -57,9 +58,11 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   bool may_reopen() override;
   std::string announcement_due() override;
 
+  /// The whole message; for most calls said() is enough.
   [[nodiscard]] const RpcMessage& message();
+  /// What the request is.
+  [[nodiscard]] const RpcGlance& said();
   [[nodiscard]] AskedOfSession asked();
-  [[nodiscard]] bool is_to_be_read() const noexcept;
   [[nodiscard]] Place move_to(const SessionHome& home);
   [[nodiscard]] Place order_carrying(std::string_view client_id);
   Verdict on_denied();
@@ -83,6 +86,7 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   std::string opened_id_;     ///< of an initialize that opened a session
   std::optional<RpcMessage> message_;
   Doubt doubt_;
+  std::optional<RpcGlance> said_;
   std::unique_ptr<PingPrelude> ping_;
   std::unique_ptr<CarryPrelude> carry_;
   std::unique_ptr<StreamWatch> watch_;

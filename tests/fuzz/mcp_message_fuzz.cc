@@ -17,6 +17,7 @@
 #include "modules/mcp/modern.h"
 #include "modules/mcp/redis_text.h"
 #include "modules/mcp/rpc_answer.h"
+#include "modules/mcp/rpc_glance.h"
 #include "modules/mcp/rpc_message.h"
 #include "modules/mcp/server_match.h"
 #include "modules/mcp/session_record.h"
@@ -64,7 +65,10 @@ void read_messages(std::string_view text) {
   }
   CHECK_THAT(make_birth(message, text, text, {}) == nullptr ||
              message.method == RpcMethod::kInitialize);
-  static_cast<void>(may_concern_session(text));
+  if (const std::optional<RpcGlance> glance = glance_at(text)) {
+    CHECK_THAT(glance->kind == message.kind && glance->method == message.method);
+    CHECK_THAT(glance->name == message.name && is_inside(glance->name, text));
+  }
 }
 
 void read_answers(std::string_view text) {

@@ -84,14 +84,6 @@ TEST_CASE("only what reads or sets a value is safe to repeat") {
   CHECK_FALSE(is_safe_to_repeat(read_message(R"({"jsonrpc":"2.0","method":"ping"})")));
 }
 
-TEST_CASE("a plain call is passed over by a search") {
-  CHECK_FALSE(may_concern_session(
-      R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}})"));
-  CHECK(may_concern_session(R"({"method":"initialize"})"));
-  CHECK(may_concern_session(R"({"method":"logging\/setLevel"})"));
-  CHECK(may_concern_session(R"({"method":"resources/unsubscribe"})"));
-}
-
 TEST_CASE("an error repeats the id as it was written") {
   CHECK(error_body("\"x\"", -32001, "Session \"a\" lost") ==
         R"({"jsonrpc":"2.0","error":{"code":-32001,"message":"Session \"a\" lost"},"id":"x"})");
