@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/http/mcp_head.h"
+
 namespace limpet::mcp {
 
 namespace {
@@ -69,35 +71,45 @@ void McpModule::leave_note(Exchange& exchange, std::unique_ptr<PartNote> left) {
   note(exchange).of_part = std::move(left);
 }
 
-Verdict McpModule::on_request(Exchange& exchange) {
+bool McpModule::is_taken(Exchange& exchange) {
   for (const auto& part : parts_) {
     if (part->on_request(exchange) == Taking::kNotMine) continue;
     note(exchange).part = part.get();
-    return Verdict::kNext;
+    return true;
   }
-  if (!is_mcp_request(exchange.request)) return Verdict::kNext;
+  return false;
+}
+
+Verdict McpModule::on_request(Exchange& exchange) {
+  const RequestHead& request = exchange.request;
+  const bool names_session =
+      request.fields.find(FieldName::kMcpSessionId) != nullptr && era_of(request) == Era::kSession;
+  if (!names_session && (is_taken(exchange) || !is_mcp_request(request))) return Verdict::kNext;
   Note& made = note(exchange);
-  made.turn = std::make_unique<SessionTurn>(desk_, exchange);
-  made.turn->on_request();
+  made.names_session = names_session;
+  made.turn.emplace(desk_, exchange).on_request();
   return Verdict::kNext;
 }
 
 Verdict McpModule::on_select(Exchange& exchange, Candidates& candidates) {
   const Note* found = held(exchange);
-  if (found != nullptr && found->part != nullptr)
-    return found->part->on_select(exchange, candidates);
+  if (found != nullptr) {
+    if (found->names_session) return Verdict::kNext;
+    if (found->part != nullptr) return found->part->on_select(exchange, candidates);
+  }
   for (const auto& part : parts_)
     part->on_foreign_select(exchange, candidates);
   return Verdict::kNext;
 }
 
 Verdict McpModule::on_response(Exchange& exchange) {
-  const Note* found = held(exchange);
+  Note* found = held(exchange);
   if (found != nullptr && found->part != nullptr) {
     found->part->on_response(exchange);
     return Verdict::kNext;
   }
-  if (found != nullptr && found->turn != nullptr) found->turn->on_response();
+  if (found != nullptr && found->turn) found->turn->on_response();
+  if (found != nullptr && found->names_session) return Verdict::kNext;
   for (const auto& part : parts_)
     part->on_foreign_response(exchange);
   return Verdict::kNext;
@@ -109,7 +121,7 @@ void McpModule::on_done(const Exchange& exchange) noexcept {
   numbers_.note_request(found->part != nullptr ? found->part->era() : ClientEra::kSession,
                         exchange.replica);
   if (found->part != nullptr) found->part->on_done(exchange);
-  if (found->turn != nullptr) found->turn->on_done();
+  if (found->turn) found->turn->on_done();
 }
 
 void McpModule::on_tick(Instant now) {

@@ -5,6 +5,7 @@
 // Between exchanges it reaps, counts and empties drained replicas (caretaker.h).
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "daemon/module/module.h"
@@ -29,9 +30,10 @@ class McpModule final : public Module, private PartNotes {
  private:
   /// What is remembered of one exchange, from request to done.
   struct Note {
-    Part* part = nullptr;  ///< whose it is; null: of the session era
+    Part* part = nullptr;        ///< whose it is; null: of the session era
+    bool names_session = false;  ///< in that era: no part is shown it
     std::unique_ptr<PartNote> of_part;
-    std::unique_ptr<SessionTurn> turn;
+    std::optional<SessionTurn> turn;
   };
 
   [[nodiscard]] PartNote* note_of(const Exchange& exchange) const noexcept override;
@@ -40,6 +42,8 @@ class McpModule final : public Module, private PartNotes {
     return static_cast<Note*>(exchange.notes[slot_]);
   }
   [[nodiscard]] Note& note(Exchange& exchange);
+  /// Whether a part has taken the exchange.
+  [[nodiscard]] bool is_taken(Exchange& exchange);
 
   std::size_t slot_;
   Numbers numbers_;

@@ -51,7 +51,8 @@ struct PartContext {
 /// Whether an exchange is one of the part's.
 enum class Taking : std::uint8_t { kNotMine, kMine };
 
-/// One worker's share of it.
+/// One worker's share of it. No part is ever shown a request of the session era that names its
+/// session: those are nobody else's, and most of all requests.
 /// Thread: its worker.
 class Part {
  public:

@@ -3,31 +3,40 @@
 
 namespace limpet::mcp {
 
-bool SessionActivity::begin(std::string_view id, Doing doing, Instant now) {
+namespace {
+
+void count_down(std::size_t& all) noexcept {
+  if (all > 0) --all;
+}
+
+}  // namespace
+
+SessionActivity::Begun SessionActivity::begin(std::string_view id, Doing doing, Instant now) {
   ++(doing == Doing::kCall ? running_calls_ : open_streams_);
   auto at = sessions_.find(id);
   const bool is_new = at == sessions_.end();
   if (is_new) {
     if (sessions_.size() >= kSessionsMax) {
       store_.touch(id, now);
-      return true;
+      return {nullptr, true};
     }
     at = sessions_.emplace(std::string(id), Use{}).first;
   }
   ++(doing == Doing::kCall ? at->second.calls : at->second.streams);
-  return is_new;
+  return {&at->second, is_new};  // a node, which stays where it is
+}
+
+void SessionActivity::end(Use& use, Doing doing) noexcept {
+  count_down(doing == Doing::kCall ? running_calls_ : open_streams_);
+  std::uint32_t& count = doing == Doing::kCall ? use.calls : use.streams;
+  if (count > 0) --count;
 }
 
 void SessionActivity::end(std::string_view id, Doing doing, Instant now) {
-  std::size_t& all = doing == Doing::kCall ? running_calls_ : open_streams_;
-  if (all > 0) --all;
   const auto at = sessions_.find(id);
-  if (at == sessions_.end()) {
-    store_.touch(id, now);
-    return;
-  }
-  std::uint32_t& count = doing == Doing::kCall ? at->second.calls : at->second.streams;
-  if (count > 0) --count;
+  if (at != sessions_.end()) return end(at->second, doing);
+  count_down(doing == Doing::kCall ? running_calls_ : open_streams_);
+  store_.touch(id, now);
 }
 
 void SessionActivity::tell(Instant now) {

@@ -30,8 +30,22 @@ class SessionActivity {
 
   explicit SessionActivity(SessionStore& store) noexcept : store_(store) {}
 
-  /// Something begins. Each begin has its end(). True where the session was not in hand before.
-  bool begin(std::string_view id, Doing doing, Instant now);
+  /// What is running for one session.
+  struct Use {
+    std::uint32_t calls = 0;
+    std::uint32_t streams = 0;
+  };
+
+  struct Begun {
+    Use* use;     ///< what end() counts down without a look-up, valid until then; null where too
+                  ///< many sessions are in hand
+    bool is_new;  ///< the session was not in hand before
+  };
+
+  /// Something begins. Each begin has its end().
+  Begun begin(std::string_view id, Doing doing, Instant now);
+  void end(Use& use, Doing doing) noexcept;
+  /// The same where begin() gave nothing, or it is not at hand.
   void end(std::string_view id, Doing doing, Instant now);
 
   /// Tells the store of everything used or busy since the last time, and forgets what is not busy;
@@ -52,10 +66,6 @@ class SessionActivity {
     [[nodiscard]] std::size_t operator()(std::string_view id) const noexcept {
       return stable_hash(id);
     }
-  };
-  struct Use {
-    std::uint32_t calls = 0;
-    std::uint32_t streams = 0;
   };
 
   SessionStore& store_;

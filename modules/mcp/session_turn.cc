@@ -63,8 +63,10 @@ void SessionTurn::on_request() {
   }
   if (sent_id_.empty()) return;
   is_call_ = request.method != Method::kGet;
-  is_met_now_ = desk_.hands.activity.begin(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
-                                           desk_.worker.now());
+  const SessionActivity::Begun begun =
+      desk_.hands.activity.begin(sent_id_, doing(), desk_.worker.now());
+  use_ = begun.use;
+  is_met_now_ = begun.is_new;
   doubt_.begin();
   exchange_.carrier = this;
   exchange_.answer_judge = this;
@@ -429,9 +431,11 @@ void SessionTurn::end_session(std::string_view id) {
 
 void SessionTurn::on_done() noexcept {
   doubt_.end();
-  if (!sent_id_.empty())
-    desk_.hands.activity.end(sent_id_, is_call_ ? Doing::kCall : Doing::kStream,
-                             desk_.worker.now());
+  SessionActivity& activity = desk_.hands.activity;
+  if (use_ != nullptr)
+    activity.end(*use_, doing());
+  else if (!sent_id_.empty())
+    activity.end(sent_id_, doing(), desk_.worker.now());
   if (said_ && said_->method == RpcMethod::kCallTool && exchange_.status == 200 &&
       exchange_.times.done != kNever)
     desk_.numbers.note_tool_call(said_->name, exchange_.times.done - exchange_.times.started);

@@ -20,6 +20,7 @@
 #include "modules/mcp/ping_prelude.h"
 #include "modules/mcp/rpc_glance.h"
 #include "modules/mcp/rpc_message.h"
+#include "modules/mcp/session_activity.h"
 #include "modules/mcp/stream_watch.h"
 
 namespace limpet::mcp {
@@ -79,11 +80,13 @@ class SessionTurn final : public AnswerJudge, public SessionCarrier, private Str
   void watch(StreamWatch::Kind kind, BodyForm form);
   [[nodiscard]] Presented presented() const;
   void lose(LossCause cause);
+  [[nodiscard]] Doing doing() const noexcept { return is_call_ ? Doing::kCall : Doing::kStream; }
 
   Desk& desk_;
   Exchange& exchange_;
-  std::string_view sent_id_;  ///< as the request has it
-  std::string opened_id_;     ///< of an initialize that opened a session
+  std::string_view sent_id_;             ///< as the request has it
+  SessionActivity::Use* use_ = nullptr;  ///< of the session of sent_id_, while it is counted there
+  std::string opened_id_;                ///< of an initialize that opened a session
   std::optional<RpcMessage> message_;
   Doubt doubt_;
   std::optional<RpcGlance> said_;
