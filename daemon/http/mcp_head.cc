@@ -32,12 +32,13 @@ bool is_version(std::string_view text) noexcept {
 }
 
 bool is_modern_version(std::string_view text) noexcept {
-  return is_version(text) && text >= kFirstModernVersion;
+  return text >= kFirstModernVersion && is_version(text);
 }
 
 Era era_of(const RequestHead& request) noexcept {
-  const std::string_view version = text::trim(request.fields.value(FieldName::kMcpProtocolVersion));
-  return is_modern_version(version) ? Era::kModern : Era::kSession;
+  const Field* version = request.fields.find(FieldName::kMcpProtocolVersion);
+  return version != nullptr && is_modern_version(text::trim(version->value())) ? Era::kModern
+                                                                               : Era::kSession;
 }
 
 std::optional<std::string> decoded_value(std::string_view value) {

@@ -172,7 +172,8 @@ class Relay final : public ListNode<Relay>,
   Buffer scratch_;      ///< what a response's hook made
   Prelude* prelude_ = nullptr;
   ResponseHead* judged_ = nullptr;
-  Instant last_said_ = kNever;  ///< of a response that is kept alive
+  std::size_t judged_bytes_wanted_ = 0;  ///< of judged_
+  Instant last_said_ = kNever;           ///< of a response that is kept alive
   Instant waiting_since_ = kNever;
   State state_ = State::kNew;
   bool is_request_ended_ = false;  ///< the request has arrived whole

@@ -63,7 +63,8 @@ void Relay::follow(Prelude::Result result) {
 // --------------------------------------------------------------------------------------------
 
 bool Relay::holds_answer(ResponseHead& head) {
-  if (exchange_.answer_judge->wants_of(exchange_, head) == 0) return false;
+  judged_bytes_wanted_ = exchange_.answer_judge->wants_of(exchange_, head);
+  if (judged_bytes_wanted_ == 0) return false;
   judged_ = &head;
   is_answer_whole_ = false;
   held_answer_.clear();
@@ -73,8 +74,7 @@ bool Relay::holds_answer(ResponseHead& head) {
 }
 
 void Relay::judge() {
-  const std::size_t wanted = exchange_.answer_judge->wants_of(exchange_, *judged_);
-  if (!is_answer_whole_ && held_answer_.size() < wanted) return;
+  if (!is_answer_whole_ && held_answer_.size() < judged_bytes_wanted_) return;
   follow(exchange_.answer_judge->judge(exchange_, *judged_, held_answer_.view(), is_answer_whole_));
 }
 
