@@ -56,7 +56,7 @@ TEST_CASE("forwarded: an untrusted client's claims are replaced") {
   CHECK(
       request.forwarded({"192.0.2.1", "http", ClientTrust::kUntrusted, ForwardedField::kOff}) ==
       "via=1.0 "
-      "fred|x-own=1|x-forwarded-for=192.0.2.1|x-forwarded-proto=http|x-forwarded-host=a.example:80|"
+      "fred|x-own=1|x-forwarded-for=192.0.2.1|x-forwarded-host=a.example:80|x-forwarded-proto=http|"
       "via=1.1 limpet");
 }
 
@@ -77,13 +77,14 @@ TEST_CASE("forwarded: IPv6 and unknown clients are written by RFC 7239, HTTP/1.0
   Request six({});
   six.head.authority = "a";
   six.head.version = HttpVersion::kHttp10;
-  CHECK(six.forwarded({"2001:db8::1", "https", ClientTrust::kUntrusted, ForwardedField::kOn}) ==
-        "x-forwarded-for=2001:db8::1|x-forwarded-proto=https|x-forwarded-host=a|"
-        "forwarded=for=\"[2001:db8::1]\";proto=https;host=a|via=1.0 limpet");
+  CHECK(
+      six.forwarded({"2001:db8::1", "https", ClientTrust::kUntrusted, ForwardedField::kOn}) ==
+      "x-forwarded-for=2001:db8::1|x-forwarded-host=a|"
+      "forwarded=for=\"[2001:db8::1]\";proto=https;host=a|x-forwarded-proto=https|via=1.0 limpet");
   Request unix_socket({});
   unix_socket.head.authority = {};
   CHECK(unix_socket.forwarded({"", "http", ClientTrust::kUntrusted, ForwardedField::kOn}) ==
-        "x-forwarded-proto=http|forwarded=for=unknown;proto=http|via=1.1 limpet");
+        "forwarded=for=unknown;proto=http|x-forwarded-proto=http|via=1.1 limpet");
 }
 
 TEST_CASE("forwarded: the true client stands before the trusted hops") {

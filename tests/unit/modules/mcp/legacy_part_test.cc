@@ -36,7 +36,7 @@ McpSettings learning() {
 struct Rig : test::DeskRig {
   explicit Rig(const McpSettings& settings_wanted = {})
       : test::DeskRig(settings_wanted),
-        part({settings, state, {worker, pool.get(), 0}, notes, nullptr}) {
+        part({settings, state, {worker, pool.get(), 0}, notes, numbers, nullptr}) {
     exchange.header("accept", "text/event-stream");
     exchange->replica = &replica("b");
   }

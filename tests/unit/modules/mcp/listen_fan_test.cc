@@ -49,7 +49,7 @@ struct Notes final : PartNotes {
 struct Rig : test::DeskRig {
   Rig()
       : eras(state.eras, *pool, EraFilter::Asking::kOn),
-        context{settings, state, {worker, pool.get(), 0}, notes, nullptr} {
+        context{settings, state, {worker, pool.get(), 0}, notes, numbers, nullptr} {
     exchange.method("POST").target("/mcp?x=1").header("host", "h").header("x-tenant", "t");
     exchange.header("content-length", "9").header("authorization", "Bearer one");
     exchange->request.authority = exchange.arena().copy("asked.example");

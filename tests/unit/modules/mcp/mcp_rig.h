@@ -250,6 +250,7 @@ inline SessionRecord record_on(std::string_view replica, Presented by = {}) {
   birth->by = by;
   SessionRecord record;
   record.birth = birth;
+  record.principal = by.principal;
   record.home = {std::string(replica), "old", kStartWall, 0, 0};
   return record;
 }

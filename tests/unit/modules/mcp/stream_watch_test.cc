@@ -63,7 +63,8 @@ struct Rig : test::DeskRig {
     return hook().on_continued(*exchange, *exchange->response);
   }
   [[nodiscard]] std::int64_t streams() {
-    return metrics.gauge("limpet_mcp_streams", {{"pool", "p"}}).value();
+    return metrics.gauge("limpet_mcp_streams", {{"pool", "p"}, {"replica", exchange->replica->id}})
+        .value();
   }
   [[nodiscard]] std::uint64_t unanswered() const {
     return counted("limpet_mcp_unanswered_calls_total");
