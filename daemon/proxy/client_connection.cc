@@ -213,9 +213,11 @@ void ClientConnection::on_progress() {
   }
 }
 
-// Inside a message the codec's own limits bound what waits.
+// Inside a message the codec's own limits bound what waits. Of messages behind it, and before the
+// codec has seen any of the next one, no more is read than this.
 bool ClientConnection::wants_input() const {
-  return !is_request_complete() || in_.size() < kPipelinedBytesMax;
+  const bool is_inside = !is_request_complete() && !http1().is_between_messages();
+  return is_inside || in_.size() < kPipelinedBytesMax;
 }
 
 void ClientConnection::on_deadline() {

@@ -102,6 +102,36 @@ def has_stopped(counter):
             pass
 
 
+def test_a_client_that_pipelines_and_takes_nothing_is_not_read_from_for_ever(life):
+    needs_a_plain_build()
+    routes = '[[route]]\npath = "/"\nredirect = { to = "https://test.example{path}{path}{path}" }\n'
+    daemon = life.daemon([life.replica()], workers=1, routes=routes)
+    daemon.once("GET", "/")
+    before = daemon.rss_bytes("VmHWM")
+    batch = request("HEAD", "/" + "x" * 1500) * 40
+    with daemon.client(receive_buffer=4096) as client:
+        client.socket.settimeout(seconds(1))
+        batches = 0
+        try:
+            while batches < 300:
+                client.send(batch)
+                batches += 1
+                daemon.once("GET", "/")
+        except OSError:
+            pass
+        assert daemon.rss_bytes("VmHWM") - before < 2 * MIB, (before, daemon.rss_bytes("VmHWM"), batches)
+
+
+def test_a_client_that_takes_its_answers_later_gets_all_that_it_pipelined(life):
+    routes = '[[route]]\npath = "/"\nrespond = { status = 200, body = "%s" }\n' % ("x" * MIB)
+    daemon = life.daemon([life.replica()], workers=1, routes=routes)
+    with daemon.client(receive_buffer=4096) as client:
+        client.send(request("GET", "/") * 20)
+        for _ in range(20):
+            assert len(client.response().body) == MIB
+        assert client.get("/").status == 200
+
+
 def test_a_slow_replica_stops_the_upload_and_not_the_memory(life):
     needs_a_plain_build()
     go_on, sent = threading.Event(), [0]
