@@ -6,6 +6,7 @@ import json
 from harness.client import request
 from harness.config import entry
 from harness.deadline import PATIENCE, seconds
+from harness.h2 import H2Client
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -256,3 +257,19 @@ def test_a_client_that_keeps_sending_still_reads_its_refusal(life):
             pass
         client.socket.settimeout(seconds(PATIENCE))
         assert client.response().status == 400, "the refusal was lost to a reset"
+
+
+def test_a_body_above_the_limit_gets_413_over_both_versions(life):
+    a = life.replica()
+    daemon = life.daemon([a], limits='request_body_bytes = "1KiB"')
+    assert daemon.once("POST", "/", body=bytes(1024)).status == 200
+    assert daemon.once("POST", "/", body=bytes(1025)).status == 413
+    with daemon.client() as client:
+        client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n400\r\n" + bytes(1024) + b"\r\n1\r\nx\r\n0\r\n\r\n")
+        assert client.response().status == 413
+    with H2Client(daemon.address) as client:
+        for length in ([], [("content-length", "1025")]):
+            assert client.ask("POST", "/", length, body=bytes(1025)).status == 413
+        assert client.ask("POST", "/", body=bytes(1024)).status == 200
+    assert all(len(request.body) <= 1024 for request in a.requests)
+    assert daemon.metrics().sum("limpet_limits_total", kind="request_body_bytes") == 4
