@@ -4,7 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <new>
-#include <utility>
+
+#include "daemon/base/spare_rows.h"
 
 namespace limpet {
 
@@ -17,19 +18,8 @@ constexpr std::size_t class_bytes(std::size_t index) {
 // What one thread keeps of each size: about 1 MiB a class at the most.
 constexpr std::array<std::uint32_t, BlockCache::kClasses> kKept = {256, 128, 64, 8, 2, 1};
 
-// A spare block holds the pointer to the next one.
-struct Spare {
-  Spare* next;
-};
-
-// Without a constructor, so that reaching it costs no question whether it was constructed.
-struct Spares {
-  std::array<Spare*, BlockCache::kClasses> blocks;
-  std::array<std::uint32_t, BlockCache::kClasses> counts;
-  std::size_t in_use;
-  bool is_over;  // the thread is ending: nothing is kept any more
-};
-constinit thread_local Spares mine{};
+constinit thread_local SpareRows<BlockCache::kClasses> spares{};
+constinit thread_local std::size_t in_use = 0;
 
 // Frees a thread's spares when it ends.
 struct Cleaner {
@@ -37,11 +27,7 @@ struct Cleaner {
   Cleaner(const Cleaner&) = delete;
   Cleaner& operator=(const Cleaner&) = delete;
   ~Cleaner() {
-    mine.is_over = true;
-    for (Spare*& row : mine.blocks) {
-      while (row != nullptr)
-        ::operator delete(std::exchange(row, row->next));
-    }
+    spares.end([](void* block) { ::operator delete(block); });
   }
   void stand_by() const noexcept {}
 };
@@ -66,27 +52,24 @@ std::size_t class_of(std::size_t bytes) {
 [[gnu::always_inline]] inline BlockCache::Block BlockCache::take(std::size_t bytes) {
   const std::size_t index = class_of(bytes);
   if (index < kClasses) bytes = class_bytes(index);
-  mine.in_use += bytes;
-  if (index == kClasses || mine.blocks[index] == nullptr) [[unlikely]]
+  in_use += bytes;
+  void* const block = index == kClasses ? nullptr : spares.take(index);
+  if (block == nullptr) [[unlikely]]
     return {take_fresh(bytes), bytes};
-  Spare* const block = mine.blocks[index];
-  mine.blocks[index] = block->next;
-  --mine.counts[index];
-  return {reinterpret_cast<char*>(block), bytes};
+  return {static_cast<char*>(block), bytes};
 }
 
 [[gnu::always_inline]] inline void BlockCache::give(char* block, std::size_t bytes) noexcept {
-  mine.in_use -= bytes;
+  in_use -= bytes;
   const std::size_t index = class_of(bytes);
-  if (index == kClasses || mine.counts[index] == kKept[index] || mine.is_over) [[unlikely]] {
+  if (index == kClasses || spares.is_full(index, kKept[index])) [[unlikely]] {
     ::operator delete(block);
     return;
   }
-  mine.blocks[index] = new (block) Spare{mine.blocks[index]};
-  ++mine.counts[index];
+  spares.put(index, block);
 }
 
-std::size_t BlockCache::bytes_in_use() noexcept { return mine.in_use; }
+std::size_t BlockCache::bytes_in_use() noexcept { return in_use; }
 
 void Buffer::give_back() noexcept {
   BlockCache::give(data_, capacity_);

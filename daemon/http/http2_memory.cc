@@ -2,13 +2,14 @@
 #include "daemon/http/http2_memory.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
+
+#include "daemon/base/spare_rows.h"
 
 namespace limpet {
 
@@ -26,18 +27,8 @@ constexpr std::size_t kStep = 32;
 constexpr std::size_t kClasses = 32;  // blocks of up to 1 KiB; what is larger is rare
 constexpr std::uint32_t kKept = 256;
 
-struct Spare {
-  Spare* next;
-};
-
-// Without a constructor, so that reaching it costs no question whether it was constructed.
-struct Spares {
-  std::array<Spare*, kClasses> blocks;
-  std::array<std::uint32_t, kClasses> counts;
-  char* workbench;
-  bool is_over;  // the thread is ending: nothing is kept any more
-};
-constinit thread_local Spares mine{};
+constinit thread_local SpareRows<kClasses> spares{};
+constinit thread_local void* own_workbench = nullptr;
 
 // Frees a thread's spares when it ends.
 struct Cleaner {
@@ -45,12 +36,8 @@ struct Cleaner {
   Cleaner(const Cleaner&) = delete;
   Cleaner& operator=(const Cleaner&) = delete;
   ~Cleaner() {
-    mine.is_over = true;
-    for (Spare*& row : mine.blocks) {
-      while (row != nullptr)
-        std::free(std::exchange(row, row->next));
-    }
-    std::free(std::exchange(mine.workbench, nullptr));
+    spares.end(std::free);
+    std::free(std::exchange(own_workbench, nullptr));
   }
   void stand_by() const noexcept {}
 };
@@ -68,12 +55,14 @@ constexpr bool kKeepsSpares = false;
 constexpr bool kKeepsSpares = true;
 #endif
 
+// What is smaller is not sparse, and would keep a page that is.
+constexpr std::size_t kGroundFromBytes = 512;
 // A frame with all that the library puts around it.
 constexpr std::size_t kWorkbenchBytes = 17 * 1024;
 
 [[nodiscard]] void* workbench() {
-  if (mine.workbench == nullptr) mine.workbench = static_cast<char*>(take_fresh(kWorkbenchBytes));
-  return mine.workbench;
+  if (own_workbench == nullptr) own_workbench = take_fresh(kWorkbenchBytes);
+  return own_workbench;
 }
 
 [[nodiscard]] constexpr std::size_t rounded(std::size_t bytes) noexcept {
@@ -93,13 +82,8 @@ void* Http2Memory::take(std::size_t bytes) noexcept {
 [[gnu::always_inline]] inline void* Http2Memory::take_counted(std::size_t bytes) noexcept {
   const std::size_t wanted = rounded(bytes);
   const std::size_t row = wanted / kStep - 1;
-  void* block = nullptr;
-  if (row < kClasses && mine.blocks[row] != nullptr) [[likely]] {
-    Spare* const spare = mine.blocks[row];
-    mine.blocks[row] = spare->next;
-    --mine.counts[row];
-    block = spare;
-  } else {
+  void* block = row < kClasses ? spares.take(row) : nullptr;
+  if (block == nullptr) [[unlikely]] {
     block = take_fresh(wanted);
     if (block == nullptr) return nullptr;
   }
@@ -116,7 +100,8 @@ void* Http2Memory::take_apart(std::size_t bytes) noexcept {
     return new (block) Header{kWorkbenchBytes | kOfWorkbench} + 1;
   }
   const std::size_t wanted = rounded(bytes);
-  if (apart_from_bytes_ > 0 || wanted > Plot::kBytes - ground_bytes_) return take_counted(bytes);
+  const bool is_ground = apart_from_bytes_ == 0 && bytes >= kGroundFromBytes;
+  if (!is_ground || wanted > Plot::kBytes - ground_bytes_) return take_counted(bytes);
   void* const block = ground_.data() + ground_bytes_;
   ground_bytes_ += wanted;
   return new (block) Header{wanted | kOfGround} + 1;
@@ -146,13 +131,12 @@ void Http2Memory::give(void* piece) noexcept {
   if (piece == nullptr) return;
   Header* const block = header_of(piece);
   const std::size_t row = block->bytes / kStep - 1;
-  if (!kKeepsSpares || row >= kClasses || mine.counts[row] == kKept || mine.is_over) [[unlikely]] {
+  if (!kKeepsSpares || row >= kClasses || spares.is_full(row, kKept)) [[unlikely]] {
     give_up(piece);
     return;
   }
   bytes_in_use_ -= block->bytes;
-  mine.blocks[row] = new (block) Spare{mine.blocks[row]};
-  ++mine.counts[row];
+  spares.put(row, block);
 }
 
 // What has a mark goes with the connection, or the thread.
