@@ -197,9 +197,14 @@ def measure_instructions(bench, limpet, options):
     """The same pair, counted by callgrind: hardly depends on the machine and its other work."""
     if not shutil.which("valgrind"):
         raise Failure("there is no valgrind")
-    plain, mcp = (call_instructions(bench, limpet, kind, options.scale)
-                  for kind in ("open-plain", "open"))
-    return {"plain": plain, "mcp": mcp, "ratio": mcp / plain}
+    repetitions = options.repetitions or 1
+    pairs = [tuple(call_instructions(bench, limpet, kind, options.scale)
+                   for kind in ("open-plain", "open")) for _ in range(repetitions)]
+    ratios = [mcp / plain for plain, mcp in pairs]
+    return {"plain": statistics.median(pair[0] for pair in pairs),
+            "mcp": statistics.median(pair[1] for pair in pairs),
+            "ratio": statistics.median(ratios), "ratio_min": min(ratios),
+            "ratio_max": max(ratios), "repetitions": repetitions}
 
 
 def measure_cost(bench, limpet, options):
@@ -286,7 +291,9 @@ def lines_of_cost(name, figure):
 
 def lines_of_instructions(name, figure):
     return [f"{name}: a tools/call takes {figure['mcp']:,.0f} user-space instructions, a plain "
-            f"sticky POST of the same size {figure['plain']:,.0f}: × **{figure['ratio']:.2f}**"], []
+            f"sticky POST of the same size {figure['plain']:,.0f}: × **{figure['ratio']:.2f}** "
+            f"({figure['ratio_min']:.2f}-{figure['ratio_max']:.2f} in {figure['repetitions']} "
+            f"repetitions)"], []
 
 
 def lines_of_carry_over(name, figure):

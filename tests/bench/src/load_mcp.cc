@@ -2,11 +2,14 @@
 // MCP clients: many sessions over a few keep-alive connections, each connection in a closed loop.
 //
 //   load_mcp PORT CONNECTIONS    obeys the lines of its input; prints two lines of JSON for each:
-//   open N                       N more sessions: initialize at /mcp, then
-//   notifications/initialized open-plain N                 N more that get their cookie by a POST
-//   at /plain call R                       R times tools/call, the sessions in turn churn SECONDS
-//   MEAN_SECONDS   the sessions live 0.5 to 1.5 times the mean, end with DELETE, and
-//                                others take their places
+//
+//   open N         N more sessions: initialize at /mcp, then notifications/initialized
+//   open-plain N   N more that get their cookie by a POST at /plain
+//   call R         R times tools/call, the sessions in turn; where there is a connection for each,
+//                  every session stays on its own, as the sessions of real clients do
+//   churn SECONDS MEAN_SECONDS
+//                  the sessions live 0.5 to 1.5 times the mean, end with DELETE, and others take
+//                  their places
 //
 // A call is `done` if the answer is its own, 200, with the text it sent. `moved`: the answer came
 // from another replica than the session's last one did; `moved_seconds`: from the command to the
@@ -77,7 +80,8 @@ struct Ending {
 
 class Load {
  public:
-  Load(uint16_t port, size_t connections) : port_(port), connections_(connections) {
+  Load(uint16_t port, size_t connections)
+      : port_(port), connections_(connections), own_tasks_(connections) {
     for (size_t i = 0; i < connections; ++i)
       connect(i);
   }
@@ -107,7 +111,9 @@ class Load {
   void begin(const std::string& command, size_t amount) {
     for (size_t i = 0; i < amount; ++i) {
       if (command == "call") {
-        tasks_.push_back({Kind::kCall, i % sessions_.size()});
+        const size_t session = i % sessions_.size();
+        const bool has_own = sessions_.size() <= connections_.size();
+        (has_own ? own_tasks_[session] : tasks_).push_back({Kind::kCall, session});
         continue;
       }
       const bool is_plain = command == "open-plain";
@@ -138,7 +144,7 @@ class Load {
         ends_.pop();
       }
       const size_t busy = give_tasks();
-      if (busy == 0 && tasks_.empty() && now >= end) return;
+      if (busy == 0 && now >= end) return;
       milliseconds patience = kSilenceMax;
       if (is_timed && now < end) {
         const auto next = ends_.empty() ? end : std::min(end, ends_.top().at);
@@ -153,11 +159,14 @@ class Load {
 
   // How many connections have one.
   size_t give_tasks() {
-    while (!idle_.empty() && !tasks_.empty()) {
-      Connection& c = connections_[idle_.back()];
-      idle_.pop_back();
-      c.task = tasks_.front();
-      tasks_.pop_front();
+    for (size_t i = idle_.size(); i-- > 0;) {
+      std::deque<Task>& own = own_tasks_[idle_[i]];
+      std::deque<Task>& tasks = own.empty() ? tasks_ : own;
+      if (tasks.empty()) continue;
+      Connection& c = connections_[idle_[i]];
+      idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+      c.task = tasks.front();
+      tasks.pop_front();
       send_task(c);
     }
     return connections_.size() - idle_.size();
@@ -168,6 +177,8 @@ class Load {
     for (Connection& c : connections_)
       if (c.is_busy) on_broken(c);
     tasks_.clear();
+    for (std::deque<Task>& own : own_tasks_)
+      own.clear();
   }
 
   // --- one request ----------------------------------------------------------------------------
@@ -350,6 +361,7 @@ class Load {
   std::vector<size_t> by_fd_, idle_;  // of connections_
   std::vector<Session> sessions_;
   std::deque<Task> tasks_;
+  std::vector<std::deque<Task>> own_tasks_;  // by connection: what no other one does
   std::priority_queue<Ending> ends_;
   Seconds mean_life_{0};  // while there is churn
   Clock::time_point began_;
