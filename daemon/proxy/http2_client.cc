@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kAnnounceFor{1};
 // destroyed by a reset.
 constexpr std::chrono::seconds kLingerFor{2};
 // An idle connection that has been quiet for so long holds less memory from then on.
-constexpr std::chrono::seconds kRestAfter{2};
+constexpr std::chrono::milliseconds kRestAfter{500};
 
 }  // namespace
 
