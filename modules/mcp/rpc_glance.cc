@@ -263,20 +263,26 @@ class Reader {
   bool is_ascii_ = true;
 };
 
-// What read_message() calls an id.
-bool is_id(const Value& value) noexcept {
-  if (value.kind == JsonKind::kNumber) return true;
-  return value.kind == JsonKind::kText && value.raw.size() + 2 <= kIdBytesMax;
+// As it stands in the body; empty for what is no id.
+std::string_view id_of(const Level& message) noexcept {
+  const Value& id = message.at(Key::kId);
+  if (id.kind == JsonKind::kNumber) return id.raw;
+  if (id.kind != JsonKind::kText) return {};
+  return {id.raw.data() - 1, id.raw.size() + 2};
 }
 
-RpcKind kind_of(const Level& message) noexcept {
+// An answer has no method, and an error in it is an object.
+RpcKind kind_of(const Level& message, std::string_view id) noexcept {
+  if (id.size() > kIdBytesMax) return RpcKind::kUnreadable;
+  const bool has_error = message.has(Key::kError);
+  const bool is_answer = has_error || message.has(Key::kResult);
   if (!message.has(Key::kMethod)) {
-    const bool is_answer = message.has(Key::kResult) || message.has(Key::kError);
-    return is_answer ? RpcKind::kResponse : RpcKind::kUnreadable;
+    const bool is_odd = has_error && message.at(Key::kError).kind != JsonKind::kObject;
+    return is_answer && !is_odd ? RpcKind::kResponse : RpcKind::kUnreadable;
   }
-  if (message.at(Key::kMethod).kind != JsonKind::kText) return RpcKind::kUnreadable;
+  if (is_answer || message.at(Key::kMethod).kind != JsonKind::kText) return RpcKind::kUnreadable;
   if (!message.has(Key::kId)) return RpcKind::kNotification;
-  return is_id(message.at(Key::kId)) ? RpcKind::kRequest : RpcKind::kUnreadable;
+  return id.empty() ? RpcKind::kUnreadable : RpcKind::kRequest;
 }
 
 }  // namespace
@@ -288,7 +294,8 @@ std::optional<RpcGlance> glance_at(std::string_view body) noexcept {
   if (body.size() > kMessageBytesMax || !reader.read_message(message, params)) return std::nullopt;
   if (message.text(Key::kVersion) != "2.0") return std::nullopt;
   RpcGlance glance;
-  glance.kind = kind_of(message);
+  glance.id = id_of(message);
+  glance.kind = kind_of(message, glance.id);
   if (glance.kind == RpcKind::kUnreadable) return std::nullopt;
   if (message.has(Key::kMethod)) {
     glance.method = method_of(message.text(Key::kMethod));

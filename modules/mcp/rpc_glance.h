@@ -15,11 +15,13 @@ struct RpcGlance {
   RpcKind kind = RpcKind::kUnreadable;
   RpcMethod method = RpcMethod::kOther;
   std::string_view name;  ///< params.name: the tool or prompt; empty where none
+  std::string_view id;    ///< raw: a number or a quoted text; empty where none, or null
 };
 
 /// Says of a body what read_message() would say, or nothing where that has to be asked itself:
-/// escapes, fractions or doubled keys in the message or its params, and everything malformed.
-/// Lifetime: `name` is a view of the body. Cost: one pass, no allocation.
+/// escapes, fractions or doubled keys in the message or its params, and everything malformed. Of
+/// what a replica says it is kResponse where read_answer() would call it a result or an error.
+/// Lifetime: views of the body. Cost: one pass, no allocation.
 [[nodiscard]] std::optional<RpcGlance> glance_at(std::string_view body) noexcept;
 
 }  // namespace limpet::mcp

@@ -82,7 +82,7 @@ const RpcMessage& SessionTurn::message() {
 
 const RpcGlance& SessionTurn::said() {
   if (!said_ && exchange_.is_request_body_whole) said_ = glance_at(exchange_.request_body);
-  if (!said_) said_ = RpcGlance{message().kind, message().method, message().name};
+  if (!said_) said_ = RpcGlance{message().kind, message().method, message().name, message().id};
   return *said_;
 }
 
@@ -247,7 +247,7 @@ AnswerJudge::Verdict SessionTurn::on_denied() {
   if (exchange_.session.is_carried && carry_ != nullptr && carry_->new_home())
     home_moves_ = carry_->new_home()->moves;
   if (++repeats_ > kRepeatsMax) {
-    exchange_.answer = session_not_found(exchange_.arena, message().id);
+    exchange_.answer = session_not_found(exchange_.arena, said().id);
     return Verdict::kAnswer;
   }
   return Verdict::kAgain;
@@ -309,7 +309,7 @@ AnswerJudge::Verdict SessionTurn::answer_unanswered() {
   exchange_.answer.status = 200;
   exchange_.answer.content_type = "application/json";
   exchange_.answer.body = exchange_.arena.copy(
-      error_body(message().id, kConnectionClosed,
+      error_body(said().id, kConnectionClosed,
                  "The server was lost before it answered; the call may have been executed"));
   return Verdict::kAnswer;
 }
@@ -357,7 +357,7 @@ void SessionTurn::meet() {
 }
 
 void SessionTurn::watch(StreamWatch::Kind kind, BodyForm form) {
-  const RpcMessage* of = kind == StreamWatch::Kind::kGet ? nullptr : &message();
+  const RpcGlance* of = kind == StreamWatch::Kind::kGet ? nullptr : &said();
   announced_moves_ = home_moves_;
   StreamOwner& owner = *this;
   watch_ = std::make_unique<StreamWatch>(desk_, owner, exchange_, kind, of, form);

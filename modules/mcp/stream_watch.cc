@@ -19,17 +19,17 @@ constexpr std::string_view kEndOfCutEvent = "\nevent: limpet-cut\n\n";
 }  // namespace
 
 StreamWatch::StreamWatch(Desk& desk, StreamOwner& owner, Exchange& exchange, Kind kind,
-                         const RpcMessage* message, BodyForm form)
+                         const RpcGlance* asked, BodyForm form)
     : desk_(desk),
       owner_(owner),
       exchange_(exchange),
-      message_(message),
+      asked_(asked),
       scanner_(kEventBytes),
       opened_(desk.worker.now()),
       kind_(kind),
       is_events_(form == BodyForm::kEvents) {
   if (kind == Kind::kInitialize)
-    reader_ = std::make_unique<AnswerReader>(message->id, form, kInitializeBytesMax);
+    reader_ = std::make_unique<AnswerReader>(asked->id, form, kInitializeBytesMax);
   if (!is_events_) return;
   open_.emplace(desk_.numbers, exchange);
   if (kind == Kind::kGet) desk_.hands.streams.insert(this);
@@ -72,20 +72,26 @@ void StreamWatch::on_event(const SseEvent& event) {
     last_event_id_ = event.id;
     can_be_resumed_ = true;
   }
-  if (message_ == nullptr || is_answered_ || event.data.empty()) return;
+  if (asked_ == nullptr || is_answered_ || event.data.empty()) return;
   if (event.is_cut) {
     is_answered_ = true;
     return;
   }
-  const RpcAnswer answer = read_answer(event.data);
+  is_answered_ = is_the_answer(event.data);
+}
+
+bool StreamWatch::is_the_answer(std::string_view json) const {
+  if (const std::optional<RpcGlance> said = glance_at(json))
+    return said->kind == RpcKind::kResponse && (said->id.empty() || said->id == asked_->id);
+  const RpcAnswer answer = read_answer(json);
   const bool is_answer =
       answer.kind == RpcAnswer::Kind::kResult || answer.kind == RpcAnswer::Kind::kError;
-  is_answered_ = is_answer && (!answer.has_id || answer.id == message_->id);
+  return is_answer && (!answer.has_id || answer.id == asked_->id);
 }
 
 // A batch may await several answers: then nobody knows which are missing.
 bool StreamWatch::is_answer_missing() const noexcept {
-  return is_events_ && message_ != nullptr && message_->kind == RpcKind::kRequest && !is_answered_;
+  return is_events_ && asked_ != nullptr && asked_->kind == RpcKind::kRequest && !is_answered_;
 }
 
 void StreamWatch::close_event(Buffer& last) {
@@ -99,7 +105,7 @@ void StreamWatch::append_error(Buffer& last) {
   desk_.numbers.note_unanswered();
   last.append("event: message\ndata: ");
   last.append(
-      error_body(message_->id, kConnectionClosed,
+      error_body(asked_->id, kConnectionClosed,
                  "The server was lost before it answered; the call may have been executed"));
   last.append("\n\n");
 }
@@ -107,7 +113,7 @@ void StreamWatch::append_error(Buffer& last) {
 ResponseHook::Mend StreamWatch::on_lost(Exchange& exchange, const Failure& failure, Buffer& last) {
   if (!is_events_) return Mend::kBreak;
   if (kind_ == Kind::kGet) return reopen(exchange, failure, last);
-  if (message_ == nullptr || message_->kind != RpcKind::kRequest) return Mend::kBreak;
+  if (asked_ == nullptr || asked_->kind != RpcKind::kRequest) return Mend::kBreak;
   if (is_answered_) {
     close_event(last);
     return Mend::kEnd;

@@ -15,7 +15,7 @@
 #include "daemon/module/exchange.h"
 #include "modules/mcp/answer_reader.h"
 #include "modules/mcp/desk.h"
-#include "modules/mcp/rpc_message.h"
+#include "modules/mcp/rpc_glance.h"
 #include "modules/mcp/sse_scanner.h"
 
 namespace limpet::mcp {
@@ -46,8 +46,8 @@ class StreamWatch final : public ResponseHook, private SseSink {
   /// What the response answers.
   enum class Kind : std::uint8_t { kGet, kCall, kInitialize };
 
-  StreamWatch(Desk& desk, StreamOwner& owner, Exchange& exchange, Kind kind,
-              const RpcMessage* message, BodyForm form);
+  StreamWatch(Desk& desk, StreamOwner& owner, Exchange& exchange, Kind kind, const RpcGlance* asked,
+              BodyForm form);
   ~StreamWatch();
   StreamWatch(const StreamWatch&) = delete;
   StreamWatch& operator=(const StreamWatch&) = delete;
@@ -64,6 +64,7 @@ class StreamWatch final : public ResponseHook, private SseSink {
   bool on_continued(Exchange& exchange, const ResponseHead& head) override;
   void on_event(const SseEvent& event) override;
 
+  [[nodiscard]] bool is_the_answer(std::string_view json) const;
   [[nodiscard]] bool is_answer_missing() const noexcept;
   void append_error(Buffer& last);
   void close_event(Buffer& last);
@@ -72,7 +73,7 @@ class StreamWatch final : public ResponseHook, private SseSink {
   Desk& desk_;
   StreamOwner& owner_;
   Exchange& exchange_;
-  const RpcMessage* message_;  ///< of a call; null for GET
+  const RpcGlance* asked_;  ///< of a call; null for GET
   SseScanner scanner_;
   std::unique_ptr<AnswerReader> reader_;  ///< of an initialize that is not answered yet
   std::optional<OpenStream> open_;        ///< of an event stream

@@ -68,6 +68,12 @@ void read_messages(std::string_view text) {
   if (const std::optional<RpcGlance> glance = glance_at(text)) {
     CHECK_THAT(glance->kind == message.kind && glance->method == message.method);
     CHECK_THAT(glance->name == message.name && is_inside(glance->name, text));
+    CHECK_THAT(glance->id == message.id && is_inside(glance->id, text));
+    const RpcAnswer answer = read_answer(text);
+    const bool is_answer =
+        answer.kind == RpcAnswer::Kind::kResult || answer.kind == RpcAnswer::Kind::kError;
+    CHECK_THAT(is_answer == (glance->kind == RpcKind::kResponse));
+    CHECK_THAT(!is_answer || (answer.id == glance->id && answer.has_id == !glance->id.empty()));
   }
 }
 

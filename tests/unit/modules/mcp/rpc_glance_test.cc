@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "modules/mcp/rpc_answer.h"
+
 namespace limpet::mcp {
 namespace {
 
@@ -18,6 +20,12 @@ void must_agree(const std::string& body) {
   CHECK(glance->kind == message.kind);
   CHECK(glance->method == message.method);
   CHECK(glance->name == message.name);
+  CHECK(glance->id == message.id);
+  const RpcAnswer answer = read_answer(body);
+  const bool is_answer =
+      answer.kind == RpcAnswer::Kind::kResult || answer.kind == RpcAnswer::Kind::kError;
+  CHECK(is_answer == (glance->kind == RpcKind::kResponse));
+  CHECK(answer.id == glance->id);
 }
 
 const std::string kArguments =
@@ -35,6 +43,7 @@ TEST_CASE("a glance shows the call and its tool") {
   CHECK(glance->kind == RpcKind::kRequest);
   CHECK(glance->method == RpcMethod::kCallTool);
   CHECK(glance->name == "echo");
+  CHECK(glance->id == "1");
 }
 
 TEST_CASE("a glance shows what reading shows, in whatever order and with whatever space") {
@@ -44,6 +53,9 @@ TEST_CASE("a glance shows what reading shows, in whatever order and with whateve
           " \r\n\t{ \"jsonrpc\" : \"2.0\" ,\n\"id\" : 0 , \"method\" : \"ping\" } \n",
           R"({"jsonrpc":"2.0","method":"notifications/initialized"})",
           R"({"jsonrpc":"2.0","id":3,"result":{"roots":[]}})",
+          R"({"jsonrpc":"2.0","id":"a","result":{},"error":{}})",
+          R"({"jsonrpc":"2.0","id":{},"result":{}})",
+          R"({"jsonrpc":"2.0","result":"text"})",
           R"({"jsonrpc":"2.0","id":3,"error":{"code":-1,"message":"no"}})",
           R"({"jsonrpc":"2.0","id":3,"method":"logging/setLevel","params":{"level":"debug"}})",
           R"({"jsonrpc":"2.0","id":3,"method":"resources/subscribe","params":{"uri":"a"}})",
@@ -84,6 +96,8 @@ TEST_CASE("what is malformed, or to be read in two ways, is left to reading") {
            R"({"jsonrpc":"2.0","id":1})",
            R"({"jsonrpc":"2.0","id":{},"method":"ping"})",
            R"({"jsonrpc":"2.0","id":1,"method":{}})",
+           R"({"jsonrpc":"2.0","id":1,"error":"text"})",
+           R"({"jsonrpc":"2.0","id":1,"method":"ping","result":{}})",
            R"({"jsonrpc":"2.0","id":1,"method":"ping","method":"initialize"})",
            R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}})",
            R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"other":1,"other":2}})",
