@@ -27,8 +27,26 @@ constexpr std::size_t kStep = 32;
 constexpr std::size_t kClasses = 32;  // blocks of up to 1 KiB; what is larger is rare
 constexpr std::uint32_t kKept = 256;
 
+// A frame with all that the library puts around it.
+constexpr std::size_t kWorkbenchBytes = 17 * 1024;
+
+}  // namespace
+
+// Connections may outlive their thread, and so does what frames were made in: it goes with the last
+// who knows it. One thread at a time counts.
+struct Workbench {
+  std::size_t users = 0;
+  alignas(16) char block[kWorkbenchBytes];
+};
+
+namespace {
+
+void leave(Workbench* workbench) noexcept {
+  if (workbench != nullptr && --workbench->users == 0) std::free(workbench);
+}
+
 constinit thread_local SpareRows<kClasses> spares{};
-constinit thread_local void* own_workbench = nullptr;
+constinit thread_local Workbench* own_workbench = nullptr;
 
 // Frees a thread's spares when it ends.
 struct Cleaner {
@@ -37,7 +55,7 @@ struct Cleaner {
   Cleaner& operator=(const Cleaner&) = delete;
   ~Cleaner() {
     spares.end(std::free);
-    std::free(std::exchange(own_workbench, nullptr));
+    leave(std::exchange(own_workbench, nullptr));
   }
   void stand_by() const noexcept {}
 };
@@ -57,11 +75,15 @@ constexpr bool kKeepsSpares = true;
 
 // What is smaller is not sparse, and would keep a page that is.
 constexpr std::size_t kGroundFromBytes = 512;
-// A frame with all that the library puts around it.
-constexpr std::size_t kWorkbenchBytes = 17 * 1024;
-
-[[nodiscard]] void* workbench() {
-  if (own_workbench == nullptr) own_workbench = take_fresh(kWorkbenchBytes);
+// The thread's, with one user more; null where there is no memory.
+[[nodiscard]] Workbench* join_workbench() {
+  if (own_workbench == nullptr) {
+    void* const place = take_fresh(sizeof(Workbench));
+    if (place == nullptr) return nullptr;
+    own_workbench = new (place) Workbench;
+    own_workbench->users = 1;
+  }
+  ++own_workbench->users;
   return own_workbench;
 }
 
@@ -72,6 +94,8 @@ constexpr std::size_t kWorkbenchBytes = 17 * 1024;
 [[nodiscard]] Header* header_of(void* piece) noexcept { return static_cast<Header*>(piece) - 1; }
 
 }  // namespace
+
+Http2Memory::~Http2Memory() { leave(workbench_); }
 
 void* Http2Memory::take(std::size_t bytes) noexcept {
   if (bytes >= apart_from_bytes_) [[unlikely]]
@@ -93,11 +117,10 @@ void* Http2Memory::take(std::size_t bytes) noexcept {
 
 void* Http2Memory::take_apart(std::size_t bytes) noexcept {
   if (bytes > std::numeric_limits<std::uint32_t>::max()) return nullptr;
-  if (bytes >= kFrameBytes && bytes <= kWorkbenchBytes - sizeof(Header) && !has_workbench_) {
-    void* const block = workbench();
-    if (block == nullptr) return nullptr;
-    has_workbench_ = true;
-    return new (block) Header{kWorkbenchBytes | kOfWorkbench} + 1;
+  if (bytes >= kFrameBytes && bytes <= kWorkbenchBytes - sizeof(Header) && workbench_ == nullptr) {
+    workbench_ = join_workbench();
+    if (workbench_ == nullptr) return nullptr;
+    return new (workbench_->block) Header{kWorkbenchBytes | kOfWorkbench} + 1;
   }
   const std::size_t wanted = rounded(bytes);
   const bool is_ground = apart_from_bytes_ == 0 && bytes >= kGroundFromBytes;
@@ -149,9 +172,8 @@ void Http2Memory::give_up(void* piece) noexcept {
 
 void Http2Memory::leave_workbench() const noexcept {
   constexpr int kRubbish = 0xa5;
-  if (kKeepsSpares || !has_workbench_) return;
-  std::memset(static_cast<char*>(workbench()) + sizeof(Header), kRubbish,
-              kWorkbenchBytes - sizeof(Header));
+  if (kKeepsSpares || workbench_ == nullptr) return;
+  std::memset(workbench_->block + sizeof(Header), kRubbish, kWorkbenchBytes - sizeof(Header));
 }
 
 }  // namespace limpet

@@ -12,8 +12,11 @@
 
 namespace limpet {
 
+struct Workbench;
+
 /// One connection's allocations.
-/// Thread: pieces go back to the spares of the thread that frees them.
+/// Thread: its worker's; pieces go back to the spares of the thread that frees them, which may be
+/// another once the worker's has ended.
 ///
 /// The first piece as large as a frame is the workbench: what frames are made in, and of no meaning
 /// once they are made (Http2Session::make_frames). All connections of a thread have the same, so
@@ -26,6 +29,7 @@ class Http2Memory {
   Http2Memory() = default;
   Http2Memory(const Http2Memory&) = delete;
   Http2Memory& operator=(const Http2Memory&) = delete;
+  ~Http2Memory();
 
   /// Memory for any object, or null where there is none left.
   [[nodiscard]] void* take(std::size_t bytes) noexcept;
@@ -59,7 +63,7 @@ class Http2Memory {
   std::size_t apart_from_bytes_ = kFrameBytes;  ///< pieces of so many are not like all others
   std::size_t ground_bytes_ = 0;                ///< used of it
   Plot ground_;
-  bool has_workbench_ = false;
+  Workbench* workbench_ = nullptr;
 };
 
 }  // namespace limpet

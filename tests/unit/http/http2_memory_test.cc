@@ -5,6 +5,8 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <memory>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -74,6 +76,25 @@ TEST_CASE("the first piece that a frame fits in is the thread's; the next are on
   other.give(bench);
   CHECK(one.bytes_in_use() == 0);
   CHECK(other.bytes_in_use() == 0);
+}
+
+TEST_CASE("what frames are made in outlives its thread as long as a connection knows it") {
+  constexpr std::size_t kFrame = 16 * 1024 + 10;
+  auto memory = std::make_unique<Http2Memory>();
+  void* bench = nullptr;
+  std::thread([&] {
+    bench = memory->take(kFrame);
+    std::memset(bench, 0x5a, kFrame);
+    const Http2Memory other;  // goes before it
+  }).join();
+  REQUIRE(bench != nullptr);
+  void* const own = memory->take(kFrame);
+  REQUIRE(own != nullptr);
+  CHECK(own != bench);
+  CHECK(static_cast<unsigned char*>(bench)[kFrame - 1] == 0x5a);
+  memory->give(bench);
+  memory->give(own);
+  CHECK(memory->bytes_in_use() == 0);
 }
 
 TEST_CASE("the groundwork can rest; what is taken later is not of it") {

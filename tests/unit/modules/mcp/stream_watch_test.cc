@@ -35,10 +35,10 @@ struct Owner final : StreamOwner {
 
 struct Rig : test::DeskRig {
   explicit Rig(Kind kind, BodyForm form = BodyForm::kEvents, std::string_view body = kCall)
-      : message(read_message(body)) {
+      : message(read_message(body)), asked{message.kind, message.method, message.name, message.id} {
     exchange->replica = &replica("a");
     watch = std::make_unique<StreamWatch>(desk, owner, *exchange, kind,
-                                          kind == Kind::kGet ? nullptr : &message, form);
+                                          kind == Kind::kGet ? nullptr : &asked, form);
   }
 
   [[nodiscard]] ResponseHook& hook() { return *watch; }
@@ -72,6 +72,7 @@ struct Rig : test::DeskRig {
 
   Owner owner;
   RpcMessage message;
+  RpcGlance asked;
   std::unique_ptr<StreamWatch> watch;
   std::string last;
 };
