@@ -177,7 +177,8 @@ std::string_view ListenFan::on_end(Buffer& scratch) {
   return scratch.view();
 }
 
-ResponseHook::Mend ListenFan::on_lost(Exchange&, const Failure& failure, Buffer&) {
+ResponseHook::Mend ListenFan::on_lost(Exchange& exchange, const Failure& failure, Buffer&) {
+  if (exchange.arena.extra_bytes() > kContinuedBytesMax) return Mend::kBreak;
   const bool was_running =
       failure.cause == FailureCause::kTruncated || failure.cause == FailureCause::kReset;
   const bool is_quick = context_.services.worker.now() - first_opened_ < std::chrono::seconds(1);

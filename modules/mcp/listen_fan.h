@@ -41,6 +41,9 @@ class ListenFan final : public PartNote, public ResponseHook {
   /// Notices that wait for a client that does not read; beyond it they are dropped, and the client
   /// is told later that everything has changed.
   static constexpr std::size_t kPendingBytesMax = 256 * 1024;
+  /// What a stream that is continued again and again may take of its exchange's arena beyond the
+  /// first block; then it breaks, and its client opens it anew.
+  static constexpr std::size_t kContinuedBytesMax = 64 * 1024;
   /// Streams in a row that their replicas cut within a second; then the client is to ask anew.
   static constexpr std::uint32_t kQuickLossesMax = 3;
 

@@ -131,6 +131,11 @@ ResponseHook::Mend StreamWatch::reopen(Exchange& exchange, const Failure& failur
   const Instant now = desk_.worker.now();
   quick_losses_ = now - opened_ < std::chrono::seconds(1) ? quick_losses_ + 1 : 0;
   if (quick_losses_ > kQuickLossesMax || !owner_.may_reopen()) return Mend::kBreak;
+  if (exchange.arena.extra_bytes() > kContinuedBytesMax) {
+    close_event(last);
+    last.append(kRetry);
+    return Mend::kEnd;
+  }
   const bool was_running =
       failure.cause == FailureCause::kTruncated || failure.cause == FailureCause::kReset;
   if (exchange.attempts_count > 0)

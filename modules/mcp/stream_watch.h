@@ -40,6 +40,9 @@ class StreamWatch final : public ResponseHook, private SseSink {
  public:
   /// Answers to initialize that are kept.
   static constexpr std::size_t kInitializeBytesMax = 256 * 1024;
+  /// What a stream that is continued again and again may take of its exchange's arena beyond the
+  /// first block, some hundred replies of replicas; then its client is asked to open it anew.
+  static constexpr std::size_t kContinuedBytesMax = 64 * 1024;
   /// A stream that breaks that often within a second of being opened is broken off.
   static constexpr std::uint32_t kQuickLossesMax = 3;
 

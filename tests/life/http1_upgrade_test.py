@@ -84,6 +84,7 @@ def test_what_the_client_says_last_reaches_a_replica_that_has_said_all(life):
         client.send(request("GET", "/chat", UPGRADE))
         assert client.response_head().status == 101
         assert client.stream.rest() == b""
+        wait_until(lambda: peers, "the replica has said all")
         from_daemon = peers[0].socket.getpeername()[1]
         sent = send_until_full(client.send, lambda: untaken_bytes(from_daemon, a.port), chunked=False)
         client.half_close()

@@ -278,6 +278,12 @@ TEST_CASE("while the first leg is lost its replica may be asked as another one")
   CHECK(rig.leg("a").request.body == kBody);
 }
 
+TEST_CASE("a stream that was continued for very long breaks, and its client opens it anew") {
+  Rig rig;
+  static_cast<void>(rig.exchange.arena().allocate(ListenFan::kContinuedBytesMax + 4096));
+  CHECK(rig.lose() == ResponseHook::Mend::kBreak);
+}
+
 TEST_CASE("only a plain event stream continues a lost one") {
   for (const auto& [type, status] : std::vector<std::pair<std::string_view, std::uint16_t>>{
            {test::kJson, 200}, {test::kEvents, 404}, {"", 200}}) {

@@ -239,6 +239,17 @@ TEST_CASE("a stream that held for a second may break as often again") {
   }
 }
 
+TEST_CASE("a stream that was continued for very long ends politely, and its client opens it anew") {
+  Rig rig(Kind::kGet);
+  static_cast<void>(rig.exchange.arena().allocate(StreamWatch::kContinuedBytesMax / 2));
+  CHECK(rig.lose() == Mend::kContinue);
+  CHECK(rig.go_on());
+  static_cast<void>(rig.exchange.arena().allocate(StreamWatch::kContinuedBytesMax));
+  rig.feed(event(kNotice));
+  CHECK(rig.lose() == Mend::kEnd);
+  CHECK(rig.last.starts_with("retry: "));
+}
+
 TEST_CASE("only another event stream goes on where one was lost") {
   Rig rig(Kind::kGet);
   CHECK(rig.lose() == Mend::kContinue);
