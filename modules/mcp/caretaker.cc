@@ -15,6 +15,7 @@ void Caretaker::on_tick(Instant now) {
   close_streams();
   if (desk_.worker.worker() != 0) return;
   reap(now);
+  release_idle(now);
   count();
 }
 
@@ -75,12 +76,26 @@ void Caretaker::note_draining(Instant now) {
   for (const Replica& replica : desk_.pool.replicas) {
     if (replica.vitals->admin.load(std::memory_order_relaxed) != AdminState::kDrain) {
       if (!drained_since_.empty()) drained_since_.erase(replica.id);
-      if (!desk_.left_replicas.empty()) desk_.left_replicas.erase(replica.id);
+      if (!desk_.left_replicas.empty() && desk_.left_replicas.erase(replica.id) > 0)
+        desk_.state.store.take_back(replica.id);
       continue;
     }
     const Instant since = drained_since_.emplace(replica.id, now).first->second;
     if (now >= deadline_after(since, desk_.settings.drain_after))
       desk_.left_replicas.insert(replica.id);
+  }
+}
+
+// Nobody keeps a client's credentials, so an idle session can be opened elsewhere only by its next
+// request; until then it lives nowhere, and the drained replica need not wait for it.
+void Caretaker::release_idle(Instant now) {
+  if (desk_.settings.carry_over == CarryPolicy::kOff) return;
+  for (const std::string& replica : desk_.left_replicas) {
+    const std::size_t released = desk_.state.store.release_idle(replica, now, kIdleForLeaving);
+    if (released == 0) continue;
+    const std::string count = std::to_string(released);
+    log::info("idle sessions have left a drained replica; each is carried over by its next request",
+              {{"pool", desk_.pool.name}, {"replica", replica}, {"sessions", count}});
   }
 }
 

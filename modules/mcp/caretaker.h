@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "modules/mcp/desk.h"
+#include "modules/mcp/session_activity.h"
 
 namespace limpet::mcp {
 
@@ -16,6 +17,9 @@ class Caretaker {
  public:
   /// Sessions ended in one round.
   static constexpr std::size_t kReapedMax = 64;
+  /// A session that has been used for none of this time is idle, and leaves a drained replica
+  /// without a request of its own: workers tell of use every kTellEvery.
+  static constexpr Duration kIdleForLeaving = 2 * SessionActivity::kTellEvery;
 
   explicit Caretaker(Desk& desk) : desk_(desk) {}
 
@@ -25,6 +29,7 @@ class Caretaker {
   void reap(Instant now);
   void count();
   void note_draining(Instant now);
+  void release_idle(Instant now);
   void close_streams();
 
   Desk& desk_;

@@ -48,21 +48,51 @@ bool SessionStore::is_dead(Shard& shard, std::uint64_t key, Instant now) {
 
 void SessionStore::use(Shard& shard, Entry& entry, Instant now) {
   entry.used = std::max(entry.used, now);
+  if (entry.is_released) count_in(shard, entry);
   shard.order.splice(shard.order.end(), shard.order, entry.place);
 }
 
 void SessionStore::remove(Shard& shard, Table::iterator at) {
-  count_out(shard, at->second.record.home);
+  count_out(shard, at->second);
   shard.counts.bytes -= at->second.bytes;
   shard.order.erase(at->second.place);
   shard.table.erase(at);
 }
 
-void SessionStore::count_in(Shard& shard, const SessionHome& home) { ++shard.living[home.replica]; }
+void SessionStore::count_in(Shard& shard, Entry& entry) {
+  entry.is_released = false;
+  ++shard.living[entry.record.home.replica];
+}
 
-void SessionStore::count_out(Shard& shard, const SessionHome& home) {
-  const auto at = shard.living.find(home.replica);
+void SessionStore::count_out(Shard& shard, Entry& entry) {
+  if (std::exchange(entry.is_released, true)) return;
+  const auto at = shard.living.find(entry.record.home.replica);
   if (at != shard.living.end() && --at->second == 0) shard.living.erase(at);
+}
+
+std::size_t SessionStore::release_idle(std::string_view replica, Instant now, Duration idle) {
+  std::size_t released = 0;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    if (shard->living.find(replica) == shard->living.end()) continue;
+    for (auto& [id, entry] : shard->table) {
+      if (entry.is_released || entry.record.home.replica != replica ||
+          entry.record.birth == nullptr || now - entry.used < idle)
+        continue;
+      count_out(*shard, entry);
+      ++released;
+    }
+  }
+  return released;
+}
+
+void SessionStore::take_back(std::string_view replica) {
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    for (auto& [id, entry] : shard->table) {
+      if (entry.is_released && entry.record.home.replica == replica) count_in(*shard, entry);
+    }
+  }
 }
 
 void SessionStore::make_room(Shard& shard) const {
@@ -113,7 +143,7 @@ void SessionStore::put_in(Shard& shard, std::string_view id, SessionRecord recor
   entry.used = now;
   entry.place = shard.order.insert(shard.order.end(), &at->first);
   shard.counts.bytes += bytes;
-  count_in(shard, entry.record.home);
+  count_in(shard, entry);
   make_room(shard);
 }
 
@@ -149,9 +179,9 @@ Keeping SessionStore::change(std::string_view id, const Change& apply) {
   }
   const std::size_t before = at->second.record.bytes();
   const std::size_t after = changed.bytes();
-  count_out(shard, at->second.record.home);
-  count_in(shard, changed.home);
+  count_out(shard, at->second);
   at->second.record = std::move(changed);
+  count_in(shard, at->second);
   at->second.bytes += after - before;
   shard.counts.bytes += after - before;
   make_room(shard);

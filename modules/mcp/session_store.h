@@ -102,6 +102,15 @@ class SessionStore {
   /// Cost: looks at every record, shard by shard.
   [[nodiscard]] std::vector<std::string> living_on(std::string_view replica, std::size_t at_most);
 
+  /// Counts the sessions out that live on that replica, are known well enough to be carried over,
+  /// and have not been used for `idle`: nothing keeps the replica for their sake, the next request
+  /// of each opens it elsewhere. One that is used meanwhile counts again. Says how many they were.
+  /// Cost: looks at every record, shard by shard.
+  std::size_t release_idle(std::string_view replica, Instant now, Duration idle);
+  /// Counts those in again: the replica stays.
+  /// Cost: the same.
+  void take_back(std::string_view replica);
+
   /// How many sessions live on each replica, by its id; replicas without any are missing.
   [[nodiscard]] std::map<std::string, std::uint64_t> living();
   /// How many sessions live on that one.
@@ -123,6 +132,7 @@ class SessionStore {
     std::size_t bytes = 0;
     Instant used{};
     Order::iterator place{};
+    bool is_released = false;  ///< not counted on its replica any more
   };
   using Table = std::unordered_map<std::string, Entry, Hash, std::equal_to<>>;
   struct Tombstone {
@@ -147,8 +157,8 @@ class SessionStore {
   static void use(Shard& shard, Entry& entry, Instant now);
   void put_in(Shard& shard, std::string_view id, SessionRecord record, Instant now);
   static void remove(Shard& shard, Table::iterator at);
-  static void count_in(Shard& shard, const SessionHome& home);
-  static void count_out(Shard& shard, const SessionHome& home);
+  static void count_in(Shard& shard, Entry& entry);
+  static void count_out(Shard& shard, Entry& entry);
   void make_room(Shard& shard) const;
 
   StoreBounds bounds_;

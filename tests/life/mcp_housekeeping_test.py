@@ -172,6 +172,21 @@ def test_a_drained_replica_has_no_session_left_as_soon_as_the_last_one_has_moved
     daemon.wait_metric("limpet_mcp_sessions", 1, replica=other.id)
 
 
+def test_idle_sessions_do_not_keep_a_drained_replica(life):
+    replicas = some(life, "a", "b")
+    daemon = gateway(life, replicas, workers=2, mcp='drain_after = "0s"')
+    client = McpClient(daemon.address).begin()
+    owner, (other,) = owner_of(client, replicas)
+    waiting = drained(daemon, owner, wait="120s")
+    wait_until(lambda: sessions_left(daemon, owner) == 1, "it is counted as long as it may be in use")
+    said, _ = waiting.communicate(timeout=seconds(130))
+    assert waiting.returncode == 0, said
+    assert sessions_left(daemon, owner) == 0 and not other.sessions
+    owner.kill()
+    assert result_of(client.call())["replica"] == other.id, "its next request opens it elsewhere"
+    assert only_session(other).initialized == 1
+
+
 def test_sessions_of_a_time_before_this_process_are_counted_until_they_end(life):
     replicas = some(life, "a")
     daemon = gateway(life, replicas)

@@ -27,6 +27,42 @@ SessionRecord record_on(const std::string& replica, std::size_t body_bytes = 10)
   return record;
 }
 
+TEST_CASE("idle sessions are counted out of a replica that is left, and in where they go on") {
+  using std::chrono::seconds;
+  SessionStore store(StoreBounds{});
+  store.keep("busy", record_on("a"), kStart);
+  store.keep("idle", record_on("a"), kStart);
+  store.keep("gone", record_on("a"), kStart);
+  store.keep("other", record_on("b"), kStart);
+  store.meet("met", record_on("a").home, kStart);  // cannot be carried over
+  const Instant later = kStart + seconds(60);
+  store.touch("busy", later);
+  CHECK(store.count_on("a") == 4);
+  CHECK(store.release_idle("a", later, seconds(30)) == 2);
+  CHECK(store.release_idle("a", later, seconds(30)) == 0);
+  CHECK(store.count_on("a") == 2);
+  CHECK(store.count_on("b") == 1);
+
+  // Carried over by its next request.
+  CHECK(store.find("idle", later).has_value());
+  CHECK(store.count_on("a") == 3);
+  CHECK(store.move("idle", record_on("b").home, later) == Keeping::kKept);
+  CHECK(store.count_on("a") == 2);
+  CHECK(store.count_on("b") == 2);
+  store.bury("gone", later);
+  CHECK(store.count_on("a") == 2);
+  store.bury("idle", later);
+  CHECK(store.count_on("b") == 1);
+
+  // The replica stays after all.
+  const Instant much_later = later + seconds(60);
+  CHECK(store.release_idle("a", much_later, seconds(30)) == 1);
+  CHECK(store.count_on("a") == 1);
+  store.take_back("a");
+  store.take_back("a");
+  CHECK(store.count_on("a") == 2);
+}
+
 TEST_CASE("a session is remembered with what the client sets") {
   SessionStore store({});
   CHECK(store.keep("s", record_on("a"), kStart) == Keeping::kKept);
