@@ -2,6 +2,7 @@
 #include "daemon/http/hop_by_hop.h"
 
 #include <array>
+#include <limits>
 
 #include "daemon/base/text.h"
 #include "daemon/http/char_class.h"
@@ -71,6 +72,20 @@ void remove_named(HeaderList& fields, std::string_view option) noexcept {
   return false;
 }
 
+// What is no number that makes sense was not said.
+[[nodiscard]] std::uint16_t timeout_in(std::string_view list) noexcept {
+  constexpr std::string_view kName = "timeout=";
+  while (!list.empty()) {
+    const std::string_view parameter = text::trim(text::cut(list, ','));
+    if (!text::starts_with_ignoring_case(parameter, kName)) continue;
+    const auto seconds = text::parse_unsigned(parameter.substr(kName.size()));
+    return seconds && *seconds <= std::numeric_limits<std::uint16_t>::max()
+               ? static_cast<std::uint16_t>(*seconds)
+               : std::uint16_t{0};
+  }
+  return 0;
+}
+
 }  // namespace
 
 Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
@@ -87,6 +102,8 @@ Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) n
       said.accepts_trailers = said.accepts_trailers || lists(field.value(), "trailers");
     } else if (field.id == FieldName::kUpgrade) {
       said.offers_websocket = said.offers_websocket || lists(field.value(), "websocket");
+    } else if (field.id == FieldName::kKeepAlive) {
+      said.kept_seconds = timeout_in(field.value());
     }
   }
   return {};

@@ -19,6 +19,8 @@ struct HopByHop {
   bool has_upgrade = false;       ///< Connection names Upgrade
   bool accepts_trailers = false;  ///< TE: trailers
   bool offers_websocket = false;  ///< Upgrade lists websocket
+  /// Keep-Alive: timeout=N, how long the other side keeps the connection unused; 0 = not said.
+  std::uint16_t kept_seconds = 0;
 };
 
 enum class MessageKind : std::uint8_t { kRequest, kResponse };
@@ -30,7 +32,7 @@ inline constexpr std::uint64_t kHopByHopFields =
     HeaderList::bit(FieldName::kTransferEncoding) | HeaderList::bit(FieldName::kUpgrade) |
     HeaderList::bit(FieldName::kHttp2Settings);
 
-/// Reads Connection, TE and Upgrade, then removes them, Keep-Alive, Proxy-Connection,
+/// Reads Connection, TE, Upgrade and Keep-Alive, then removes them, Proxy-Connection,
 /// Transfer-Encoding, HTTP2-Settings and every field that Connection names. RFC: 9110
 /// section 7.6.1. A request that names a field which frames or routes it is refused; a response
 /// that does is not obeyed in that point.

@@ -6,6 +6,7 @@
 // hop_by_hop.h strips; codec.h chooses between this and HTTP/2.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -122,6 +123,11 @@ class Http1Codec {
   void enter_tunnel() noexcept;
   /// Whether the connection can carry another message after this one (RFC 9112 section 9.3).
   [[nodiscard]] bool keeps_alive() const noexcept { return keep_alive_; }
+  /// Client: how long the other side keeps the connection unused, as its last response said
+  /// (Keep-Alive: timeout=N); 0 = it did not.
+  [[nodiscard]] std::chrono::seconds kept_by_peer() const noexcept {
+    return std::chrono::seconds(kept_seconds_);
+  }
   /// Makes the message that is being exchanged the last one of this connection.
   void close_after_this() noexcept { keep_alive_ = false; }
 
@@ -191,6 +197,7 @@ class Http1Codec {
   SectionScan scan_;                   ///< of an incomplete head or trailer section
   std::uint32_t head_bytes_ = 0;       ///< charged for the head; trailers come out of what it left
   std::uint16_t head_fields_ = 0;
+  std::uint16_t kept_seconds_ = 0;
   std::uint8_t informational_ = 0;  ///< 1xx heads read for the request in flight
   CodecRole role_;
   Reading reading_ = Reading::kHead;

@@ -302,6 +302,7 @@ Refusal Http1Codec::read_response_meaning(ResponseHead& head, const Framing& fra
   const bool ends_with_connection =
       head.body.kind == BodyLength::Kind::kUnknown && !framing.is_chunked;
   const bool is_kept = head.version == HttpVersion::kHttp11 || said.has_keep_alive;
+  kept_seconds_ = said.kept_seconds;
   keep_alive_ = keep_alive_ && is_kept && !said.has_close && !ends_with_connection && !is_tunnel;
   return {};
 }

@@ -209,8 +209,17 @@ void ReplicaConnection::finish(bool is_request_complete) {
   state_ = State::kIdle;
   is_reused_ = true;
   is_paused_ = false;
-  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), slot_.idle_timeout()));
+  timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), idle_time()));
   slot_.keep(*this);
+}
+
+// A replica that says when it closes what is unused would close it under a request that comes just
+// then, and nobody knows whether that was processed: it is given up before.
+Duration ReplicaConnection::idle_time() const noexcept {
+  const Duration announced = http1().kept_by_peer();
+  if (announced == Duration{0}) return slot_.idle_timeout();
+  const Duration safe = announced - std::min<Duration>(std::chrono::seconds(1), announced / 2);
+  return std::min(safe, slot_.idle_timeout());
 }
 
 // What the client said last is the replica's, though neither says anything more.

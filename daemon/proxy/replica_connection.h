@@ -89,6 +89,7 @@ class ReplicaConnection final : public Connection,
   void on_deadline() override;
 
   void finish_tunnel();
+  [[nodiscard]] Duration idle_time() const noexcept;
   void fail(FailureCause cause);
   void close();
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 from harness.client import request
+from harness.config import EVENLY
 from harness.deadline import PATIENCE, Skip, seconds, wait_until
 from harness.message import Closed, Truncated
 from harness.replica import say_who
@@ -169,6 +170,22 @@ def test_an_idle_connection_that_the_replica_closed_is_not_used_again(life):
             wait_until(lambda: daemon.metrics().sum("limpet_replica_connections", replica="a") == 0,
                        "the daemon knows of the close")
     assert len(a.targets()) == 5
+
+
+def test_a_connection_is_given_up_before_the_replica_closes_it_as_it_has_announced(life):
+    """Else a request may meet the close, and nobody knows whether it was processed."""
+    def serve(announced):
+        def answer(peer, _):
+            peer.answer(200, b"", [("Keep-Alive", announced)] if announced else [])
+        return answer
+    announcing = {"a": "timeout=2, max=100", "b": "max=5, Timeout=1", "c": "timeout=x", "d": "timeout=99999999999", "e": ""}
+    replicas = [life.replica(id, serve(announced)) for id, announced in announcing.items()]
+    daemon = life.daemon(replicas, workers=1, affinity="from = []", balance=EVENLY, health=PATIENT)
+    for _ in replicas:
+        assert daemon.once("GET", "/").status == 200
+    quick, patient = replicas[:2], replicas[2:]
+    wait_until(lambda: all(replica.open_connections() == 0 for replica in quick), "they are given up")
+    assert all(replica.open_connections() == 1 for replica in patient), "the others are kept as long as replica_idle says"
 
 
 def test_a_refused_connect_moves_requests_of_every_method(life):

@@ -28,6 +28,18 @@ struct Stripped {
 
 }  // namespace
 
+TEST_CASE("hop-by-hop: how long the other side keeps the connection is read, nonsense is not") {
+  const auto kept = [](const char* value) {
+    return Stripped({{"keep-alive", value}}, MessageKind::kResponse).said.kept_seconds;
+  };
+  CHECK(kept("timeout=5") == 5);
+  CHECK(kept("max=100 , Timeout=65535") == 65535);
+  for (const char* value : {"", "timeout", "timeout=", "timeout=x", "timeout=-1", "timeout=65536",
+                            "timeout=18446744073709551621", "xtimeout=5", "max=5"}) {
+    CHECK_MESSAGE(kept(value) == 0, value);
+  }
+}
+
 TEST_CASE("hop-by-hop: the fields of the connection go, the others stay as they are") {
   const Stripped stripped({{"host", "a"},
                            {"connection", "keep-alive"},
