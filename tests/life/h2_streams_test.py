@@ -4,9 +4,10 @@
 import contextlib
 import signal
 import threading
+import time
 
 from harness import h2_frames as f
-from harness.deadline import PATIENCE, seconds, wait_until
+from harness.deadline import PATIENCE, SLOW, Skip, seconds, wait_until
 from harness.gate import Gate, slow_stream
 from harness.h2 import H2Client
 
@@ -246,18 +247,31 @@ def test_nothing_is_ever_pushed(life):
 
 
 def test_quiet_connections_hold_less_memory_and_go_on_where_they_were(life):
+    if SLOW > 1:
+        raise Skip("memory says nothing in an instrumented build")
     page = 4096
 
     def held():
-        with open(f"/proc/{daemon.pid}/smaps_rollup", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:")) * 1024
+        try:
+            with open(f"/proc/{daemon.pid}/smaps_rollup", encoding="ascii") as file:
+                return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:")) * 1024
+        except (OSError, StopIteration):
+            raise Skip("this system does not tell what memory of a process is its own") from None
+
+    def held_while_all_are_busy():
+        for _ in range(5):
+            began = time.monotonic()
+            for client in clients:
+                assert client.get("/before").status == 200
+            found = held()
+            if time.monotonic() - began < 0.4:  # a connection rests after half a second
+                return found
+        raise Skip("this machine is too slow to have all of them busy at once")
 
     daemon = life.daemon([life.replica()])
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(H2Client(daemon.address)) for _ in range(100)]
-        for client in clients:
-            assert client.get("/before").status == 200
-        most = held()
+        most = held_while_all_are_busy()
         wait_until(lambda: held() < most - len(clients) * page, "their memory is given back", 20.0)
         for client in clients[:50]:
             assert client.lives()
