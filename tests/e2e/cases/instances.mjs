@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { all_succeed, assert_mostly_within, assert_refused, at_once } from '../lib/check.mjs';
 import { mcp_pool } from '../lib/config.mjs';
 import { Limpet } from '../lib/limpetd.mjs';
-import { raw, raw_echo, raw_open, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
+import { raw, raw_echo, raw_open, sdk_kinds, SdkSession, session_on_each } from '../lib/mcp.mjs';
 import { Redis } from '../lib/redis.mjs';
 import { start_replicas } from '../lib/replicas.mjs';
 import { slow_factor, until } from '../lib/wait.mjs';
@@ -67,17 +67,6 @@ async function with_redis(run) {
   } finally {
     await redis.kill();
   }
-}
-
-/** A session on each replica: replica id to session id. */
-async function session_on_each(url, replicas) {
-  const sessions = new Map();
-  await until(deadline_ms, async () => {
-    const { id, replica } = await raw_open(url);
-    sessions.set(replica, id);
-    return sessions.size === replicas.length;
-  }, 'every replica holds a session');
-  return sessions;
 }
 
 async function answered(url, id, what) {

@@ -7,7 +7,7 @@ import { assert_refused } from '../lib/check.mjs';
 import { mcp_pool, web_pools } from '../lib/config.mjs';
 import { cookie_field, cookies_of, get } from '../lib/http.mjs';
 import { Limpet } from '../lib/limpetd.mjs';
-import { raw, raw_echo, raw_open, sdk_kinds, SdkSession } from '../lib/mcp.mjs';
+import { raw, raw_echo, raw_open, sdk_kinds, SdkSession, session_on_each } from '../lib/mcp.mjs';
 import { start_replicas } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -24,17 +24,6 @@ async function with_own(kind, pools, run) {
     await limpet.remove();
     await Promise.all(replicas.map((replica) => replica.kill()));
   }
-}
-
-/** Opens sessions until every replica holds at least one. */
-async function session_on_each(url, replicas) {
-  const sessions = new Map();
-  await until(deadline_ms, async () => {
-    const { id, replica } = await raw_open(url);
-    sessions.set(replica, id);
-    return sessions.size === replicas.length;
-  }, 'every replica holds a session');
-  return sessions;
 }
 
 async function dead_session_refused(url, id) {

@@ -6,6 +6,7 @@ import { StreamableHTTPClientTransport as TransportV1 }
   from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 }
   from '@modelcontextprotocol/client';
+import { until } from './wait.mjs';
 
 const call_ms = 30000;
 const who = { name: 'limpet-e2e', version: '1' };
@@ -185,4 +186,15 @@ export async function read_until(stream, wanted) {
     if (text.includes(wanted)) return text;
   }
   throw new Error(`the stream ended without "${wanted}": ${text}`);
+}
+
+/** Opens sessions until every replica holds at least one: replica id to session id. */
+export async function session_on_each(url, replicas, ms = 60000) {
+  const sessions = new Map();
+  await until(ms, async () => {
+    const { id, replica } = await raw_open(url);
+    sessions.set(replica, id);
+    return sessions.size === replicas.length;
+  }, 'every replica holds a session');
+  return sessions;
 }
