@@ -19,7 +19,7 @@ constexpr std::size_t class_bytes(std::size_t index) {
 constexpr std::array<std::uint32_t, BlockCache::kClasses> kKept = {256, 128, 64, 8, 2, 1};
 
 constinit thread_local SpareRows<BlockCache::kClasses> spares{};
-constinit thread_local std::size_t in_use = 0;
+constinit thread_local std::size_t taken_bytes = 0;  // of all blocks, the spare ones among them
 
 // Frees a thread's spares when it ends.
 struct Cleaner {
@@ -35,7 +35,9 @@ struct Cleaner {
 [[gnu::noinline]] char* take_fresh(std::size_t bytes) {
   thread_local const Cleaner cleaner;
   cleaner.stand_by();
-  return static_cast<char*>(::operator new(bytes));
+  char* const block = static_cast<char*>(::operator new(bytes));
+  taken_bytes += bytes;
+  return block;
 }
 
 std::size_t class_of(std::size_t bytes) {
@@ -52,7 +54,6 @@ std::size_t class_of(std::size_t bytes) {
 [[gnu::always_inline]] inline BlockCache::Block BlockCache::take(std::size_t bytes) {
   const std::size_t index = class_of(bytes);
   if (index < kClasses) bytes = class_bytes(index);
-  in_use += bytes;
   void* const block = index == kClasses ? nullptr : spares.take(index);
   if (block == nullptr) [[unlikely]]
     return {take_fresh(bytes), bytes};
@@ -60,16 +61,21 @@ std::size_t class_of(std::size_t bytes) {
 }
 
 [[gnu::always_inline]] inline void BlockCache::give(char* block, std::size_t bytes) noexcept {
-  in_use -= bytes;
   const std::size_t index = class_of(bytes);
   if (index == kClasses || spares.is_full(index, kKept[index])) [[unlikely]] {
+    taken_bytes -= bytes;
     ::operator delete(block);
     return;
   }
   spares.put(index, block);
 }
 
-std::size_t BlockCache::bytes_in_use() noexcept { return in_use; }
+std::size_t BlockCache::bytes_in_use() noexcept {
+  std::size_t spare_bytes = 0;
+  for (std::size_t index = 0; index < kClasses; ++index)
+    spare_bytes += spares.counts[index] * class_bytes(index);
+  return taken_bytes - spare_bytes;
+}
 
 void Buffer::give_back() noexcept {
   BlockCache::give(data_, capacity_);

@@ -60,7 +60,7 @@ class Buffer {
   [[nodiscard]] std::string_view view() const noexcept { return {data_ + begin_, size()}; }
 
   /// Room for `bytes` more, to be written to and then committed.
-  [[nodiscard]] char* reserve(std::size_t bytes) {
+  [[gnu::always_inline]] [[nodiscard]] char* reserve(std::size_t bytes) {
     if (capacity_ - end_ < bytes) grow(bytes);
     return data_ + end_;
   }

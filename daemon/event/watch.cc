@@ -13,8 +13,9 @@ struct WatchTrampolines {
   static void on_event(int, short what, void* self) noexcept {
     auto* watch = static_cast<Watch*>(self);
     watch->loop_->on_woken();
-    watch->owner_->on_ready(
-        {(what & EV_READ) != 0, (what & EV_WRITE) != 0, (what & EV_CLOSED) != 0});
+    static_assert(Readiness::kReadable == EV_READ && Readiness::kWritable == EV_WRITE &&
+                  Readiness::kEnding == EV_CLOSED);
+    watch->owner_->on_ready(Readiness(static_cast<unsigned>(what)));
   }
 };
 

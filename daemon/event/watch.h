@@ -10,12 +10,24 @@ namespace limpet {
 
 class Loop;
 
-/// What an edge said.
-struct Readiness {
-  bool is_readable = false;
-  bool is_writable = false;
-  bool is_ending = false;  ///< the other side has closed its half: read on until the end of bytes,
-                           ///< even after a short read
+/// What an edge said, in one word.
+class Readiness {
+ public:
+  static constexpr unsigned kReadable = 0x02;
+  static constexpr unsigned kWritable = 0x04;
+  static constexpr unsigned kEnding = 0x80;
+
+  constexpr Readiness() = default;
+  /// Some of the constants above, or-ed together; other bits say nothing.
+  explicit constexpr Readiness(unsigned bits) noexcept : bits_(bits) {}
+
+  [[nodiscard]] bool is_readable() const noexcept { return (bits_ & kReadable) != 0; }
+  [[nodiscard]] bool is_writable() const noexcept { return (bits_ & kWritable) != 0; }
+  /// The other side has closed its half: read on until the end of bytes, even after a short read.
+  [[nodiscard]] bool is_ending() const noexcept { return (bits_ & kEnding) != 0; }
+
+ private:
+  unsigned bits_ = 0;
 };
 
 /// Readiness of one descriptor.

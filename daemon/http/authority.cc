@@ -64,19 +64,27 @@ constexpr std::size_t kBlock = 16;
 }
 #endif
 
-// Visible ASCII without "#"; RFC 3986 is stricter, but browsers send "|", "{" and their like.
-[[nodiscard]] inline bool is_target(std::string_view target) noexcept {
+// What a glance at a request target tells.
+struct TargetGlance {
+  bool is_allowed;  // visible ASCII without "#"; RFC 3986 is stricter, but browsers send "|", "{"
+  bool may_have_query;  // false is certain
+};
+
+[[nodiscard]] inline TargetGlance glance_at(std::string_view target) noexcept {
 #if defined(__SSE2__)
+  if (target.size() >= 4 && target.size() <= kBlock) {
+    const __m128i block = filled_block(target.data(), target.size());
+    return {is_target_block(block), has_question_mark(block)};
+  }
   if (target.size() > kBlock) {
     const std::size_t last = target.size() - kBlock;
     for (std::size_t at = 0; at < last; at += kBlock) {
-      if (!is_target_block(loaded_block(target.data() + at))) return false;
+      if (!is_target_block(loaded_block(target.data() + at))) return {false, true};
     }
-    return is_target_block(loaded_block(target.data() + last));
+    return {is_target_block(loaded_block(target.data() + last)), true};
   }
-  if (target.size() >= 4) return is_target_block(filled_block(target.data(), target.size()));
 #endif
-  return chars::are_all(target, chars::kTarget);
+  return {chars::are_all(target, chars::kTarget), true};
 }
 
 // Whether `host` is a name or IPv4 address without any of the rarer characters of a reg-name. False
@@ -139,17 +147,18 @@ constexpr std::size_t kBlock = 16;
   return value <= kPortMax;
 }
 
-[[gnu::always_inline]] inline void split_path(RequestHead& head, std::string_view target) noexcept {
-  head.target = target;
-  head.path = target;
-#if defined(__SSE2__)
-  const bool is_short = target.size() >= 4 && target.size() <= kBlock;
-  if (is_short && !has_question_mark(filled_block(target.data(), target.size()))) return;
-#endif
-  const std::size_t mark = target.find('?');
+// Path and query of head.target.
+[[gnu::noinline]] void split_path(RequestHead& head) noexcept {
+  head.path = head.target;
+  const std::size_t mark = head.target.find('?');
   if (mark == std::string_view::npos) return;
-  head.path = target.substr(0, mark);
-  head.query = target.substr(mark + 1);
+  head.path = head.target.substr(0, mark);
+  head.query = head.target.substr(mark + 1);
+}
+
+[[gnu::noinline]] [[nodiscard]] bool is_authority(std::string_view text) noexcept {
+  Authority parsed;
+  return parse_authority(text, parsed);
 }
 
 // The one Host field, or null for HTTP/1.0 without it.
@@ -164,14 +173,13 @@ constexpr std::size_t kBlock = 16;
                                                 : bad("RFC 9112 section 3.2: no Host field");
   }
   const std::string_view value = host->value();
-  if (is_plain_host(value) || value.empty()) return {};
-  Authority parsed;
-  if (parse_authority(value, parsed)) return {};
+  if (is_plain_host(value) || value.empty() || is_authority(value)) return {};
   return bad("RFC 9112 section 3.2: invalid Host field");
 }
 
 // http://authority/path?query: what it says wins over Host (RFC 9112 section 3.2.2).
-[[nodiscard]] Refusal resolve_absolute(RequestHead& head, std::string_view target, Field* host) {
+[[gnu::noinline]] [[nodiscard]] Refusal resolve_absolute(RequestHead& head, std::string_view target,
+                                                         Field* host) {
   for (const std::string_view scheme : {std::string_view{"http"}, std::string_view{"https"}}) {
     if (text::starts_with_ignoring_case(target, scheme) &&
         target.substr(scheme.size()).starts_with("://")) {
@@ -195,20 +203,21 @@ constexpr std::size_t kBlock = 16;
   }
   if (rest.empty()) {
     // RFC 9112 section 3.2.4: OPTIONS of a URI without a path becomes "*".
-    split_path(head, head.method == Method::kOptions ? "*" : "/");
+    head.target = head.method == Method::kOptions ? "*" : "/";
   } else {
-    split_path(head, rest.front() == '/' ? rest : head.fields.arena().join("/", rest));
+    head.target = rest.front() == '/' ? rest : head.fields.arena().join("/", rest);
   }
+  split_path(head);
   return {};
 }
 
-[[nodiscard]] Refusal resolve_connect(RequestHead& head, std::string_view target) noexcept {
+[[gnu::noinline]] [[nodiscard]] Refusal resolve_connect(RequestHead& head,
+                                                        std::string_view target) noexcept {
   Authority parsed;
   if (!parse_authority(target, parsed) || parsed.port.empty()) {
     return bad("RFC 9112 section 3.2.3: target of CONNECT is not host:port");
   }
   head.authority = target;
-  head.target = target;
   return {};
 }
 
@@ -240,10 +249,12 @@ bool parse_authority(std::string_view text, Authority& parsed) noexcept {
   return is_port(parsed.port);
 }
 
-Refusal resolve_target(RequestHead& head, std::string_view target) {
+Refusal resolve_target(RequestHead& head) {
+  const std::string_view target = head.target;
   Field* host = nullptr;
   if (const Refusal refusal = find_host(head, host); refusal.is_refused()) return refusal;
-  if (!is_target(target)) return bad("RFC 9112 section 3.2: byte that no request target may hold");
+  const TargetGlance glance = glance_at(target);
+  if (!glance.is_allowed) return bad("RFC 9112 section 3.2: byte that no request target may hold");
   if (head.method == Method::kConnect) return resolve_connect(head, target);
   if (target.front() != '/') {
     if (target != "*") return resolve_absolute(head, target, host);
@@ -254,7 +265,11 @@ Refusal resolve_target(RequestHead& head, std::string_view target) {
   if (head.authority.empty() && head.version != HttpVersion::kHttp10) {
     return bad("RFC 9110 section 4.2.1: empty Host field");
   }
-  split_path(head, target);
+  if (glance.may_have_query) {
+    split_path(head);
+  } else {
+    head.path = head.target;
+  }
   return {};
 }
 

@@ -21,9 +21,9 @@ struct Authority {
 /// RFC: 3986 section 3.2, without user information, which RFC 9110 section 4.2.4 forbids here.
 [[nodiscard]] bool parse_authority(std::string_view text, Authority& parsed) noexcept;
 
-/// Fills authority, scheme, target, path and query of `head` from the target of its request line
-/// and its Host field. method, version and fields must be there. An absolute target replaces Host.
-/// RFC: 9112 sections 3.2 and 3.3.
-[[nodiscard]] Refusal resolve_target(RequestHead& head, std::string_view target);
+/// Fills authority, scheme, path and query of `head` from `target`, which is that of its request
+/// line as it came, and its Host field. method, version and fields must be there. An absolute
+/// target replaces Host, and its path becomes `target`. RFC: 9112 sections 3.2 and 3.3.
+[[nodiscard]] Refusal resolve_target(RequestHead& head);
 
 }  // namespace limpet

@@ -164,8 +164,8 @@ struct Letters {
       _mm_cmpgt_epi8(_mm_add_epi8(lowered, _mm_set1_epi8(kUp)), _mm_set1_epi8('a' + kUp - 1));
   const __m128i dash = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
   // Never 0: the mask has 16 bits.
-  const auto others = ~static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
-  const auto count = static_cast<std::size_t>(__builtin_ctzll(others));
+  const auto others = ~static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letter, dash)));
+  const auto count = static_cast<unsigned>(__builtin_ctz(others));
   // What stands behind the name in this block must stay as it is. A dash has the bit already.
   __m128i lanes;
   std::memcpy(&lanes, kLanes.data() + kBlock - count, kBlock);

@@ -15,6 +15,36 @@ namespace limpet {
 
 namespace {
 
+// How a request came: X-Forwarded-Proto and Via as they mostly are, side by side.
+struct Hop {
+  static constexpr std::size_t kProtoNameBytes = 17;
+  static constexpr std::size_t kViaNameBytes = 3;
+  static constexpr std::size_t kViaBytes = sizeof "via: 1.1 limpet\r\n" - 1;
+
+  std::size_t proto_bytes = 0;   // of its line; that of Via follows
+  std::array<char, 48> lines{};  // whole vectors, which are copied without a call
+
+  [[nodiscard]] std::string_view via() const noexcept {
+    return {lines.data() + proto_bytes, kViaBytes};
+  }
+};
+
+template <std::size_t kSize>
+[[nodiscard]] consteval Hop hop_of(const char (&lines)[kSize]) {
+  Hop hop;
+  hop.proto_bytes = kSize - 1 - Hop::kViaBytes;
+  std::copy_n(lines, kSize - 1, hop.lines.data());
+  return hop;
+}
+
+constexpr std::array<std::array<Hop, 3>, 2> kHops = {
+    {{hop_of("x-forwarded-proto: http\r\nvia: 1.0 limpet\r\n"),
+      hop_of("x-forwarded-proto: http\r\nvia: 1.1 limpet\r\n"),
+      hop_of("x-forwarded-proto: http\r\nvia: 2.0 limpet\r\n")},
+     {hop_of("x-forwarded-proto: https\r\nvia: 1.0 limpet\r\n"),
+      hop_of("x-forwarded-proto: https\r\nvia: 1.1 limpet\r\n"),
+      hop_of("x-forwarded-proto: https\r\nvia: 2.0 limpet\r\n")}}};
+
 // Field lines written side by side, so that they are sent in one piece.
 class LineBlock {
  public:
@@ -30,6 +60,14 @@ class LineBlock {
     std::memcpy(at_, "\r\n", 2);
     at_ += 2;
     fields_.add_line(id, {line, static_cast<std::size_t>(at_ - line)}, kSize - 3);
+  }
+  /// X-Forwarded-Proto and Via. Needs sizeof(Hop::lines) of room.
+  void add(const Hop& hop) {
+    std::memcpy(at_, hop.lines.data(), hop.lines.size());
+    fields_.add_line(FieldName::kXForwardedProto, {at_, hop.proto_bytes}, Hop::kProtoNameBytes);
+    at_ += hop.proto_bytes;
+    fields_.add_line(FieldName::kVia, {at_, Hop::kViaBytes}, Hop::kViaNameBytes);
+    at_ += Hop::kViaBytes;
   }
 
  private:
@@ -114,29 +152,8 @@ void remove_forwarding(HeaderList& fields) noexcept {
   }
 }
 
-// How a request came: X-Forwarded-Proto and Via as they mostly are, side by side.
-struct Hop {
-  std::string_view proto;
-  std::string_view via;
-};
-
-// `kLines` is both field lines, the second of them Via.
-template <std::size_t kSize>
-[[nodiscard]] consteval Hop hop_of(const char (&lines)[kSize]) {
-  constexpr std::size_t kViaBytes = sizeof "via: 1.1 limpet\r\n" - 1;
-  return {{lines, kSize - 1 - kViaBytes}, {lines + kSize - 1 - kViaBytes, kViaBytes}};
-}
-
-constexpr std::array<std::array<Hop, 3>, 2> kHops = {
-    {{hop_of("x-forwarded-proto: http\r\nvia: 1.0 limpet\r\n"),
-      hop_of("x-forwarded-proto: http\r\nvia: 1.1 limpet\r\n"),
-      hop_of("x-forwarded-proto: http\r\nvia: 2.0 limpet\r\n")},
-     {hop_of("x-forwarded-proto: https\r\nvia: 1.0 limpet\r\n"),
-      hop_of("x-forwarded-proto: https\r\nvia: 1.1 limpet\r\n"),
-      hop_of("x-forwarded-proto: https\r\nvia: 2.0 limpet\r\n")}}};
-
 // One field with all values of that name and `value` behind them.
-void append(HeaderList& fields, FieldName id, std::string_view value) {
+[[gnu::noinline]] void append(HeaderList& fields, FieldName id, std::string_view value) {
   std::string_view joined;
   for (const Field& field : fields.fields()) {
     if (field.id != id || field.is_removed || field.value().empty()) continue;
@@ -151,7 +168,7 @@ void append(HeaderList& fields, FieldName id, std::string_view value) {
   return chars::is_token(text) ? text : arena.join("\"", text, "\"");
 }
 
-void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
+[[gnu::noinline]] void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
   Arena& arena = head.fields.arena();
   std::string_view node = "unknown";
   if (facts.client_address.find(':') != std::string_view::npos) {
@@ -159,7 +176,8 @@ void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
   } else if (!facts.client_address.empty()) {
     node = facts.client_address;
   }
-  std::string_view element = arena.join("for=", node, ";proto=", facts.scheme);
+  std::string_view element =
+      arena.join("for=", node, ";proto=", facts.is_secure ? "https" : "http");
   // The authority was judged by RFC 3986: it holds neither quotes nor backslashes.
   if (!head.authority.empty())
     element = arena.join(element, ";host=", quoted_if_needed(arena, head.authority));
@@ -172,7 +190,8 @@ void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   HeaderList& fields = head.fields;
   if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
   constexpr std::size_t kNamesBytes = 64;  // with separators and line ends
-  LineBlock lines(fields, kNamesBytes + facts.client_address.size() + head.authority.size());
+  LineBlock lines(fields, kNamesBytes + facts.client_address.size() + head.authority.size() +
+                              sizeof(Hop::lines));
   if (!facts.client_address.empty()) {
     if (fields.find(FieldName::kXForwardedFor) != nullptr) {
       append(fields, FieldName::kXForwardedFor, facts.client_address);
@@ -184,12 +203,12 @@ void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
     lines.add(FieldName::kXForwardedHost, "x-forwarded-host: ", head.authority);
   }
   if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
-  constexpr std::size_t kProtoNameBytes = 17;
-  constexpr std::size_t kViaNameBytes = 3;
-  const Hop& hop = kHops[facts.scheme == "https" ? 1 : 0][static_cast<std::size_t>(head.version)];
-  if (fields.find(FieldName::kXForwardedProto) == nullptr)
-    fields.add_line(FieldName::kXForwardedProto, hop.proto, kProtoNameBytes);
-  fields.add_line(FieldName::kVia, hop.via, kViaNameBytes);
+  const Hop& hop = kHops[facts.is_secure ? 1 : 0][static_cast<std::size_t>(head.version)];
+  if (fields.find(FieldName::kXForwardedProto) == nullptr) {
+    lines.add(hop);
+  } else {
+    fields.add_line(FieldName::kVia, hop.via(), Hop::kViaNameBytes);
+  }
 }
 
 std::string_view node_address(std::string_view node) noexcept {

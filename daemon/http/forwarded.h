@@ -18,16 +18,15 @@ enum class ForwardedField : std::uint8_t { kOff, kOn };
 /// What limpet knows of the client's connection.
 struct ForwardingFacts {
   std::string_view
-      client_address;  ///< the peer as text, IPv6 without brackets; empty on a Unix socket
-  std::string_view scheme = "http";  ///< static text
+      client_address;      ///< the peer as text, IPv6 without brackets; empty on a Unix socket
+  bool is_secure = false;  ///< it came by TLS: https
   ClientTrust trust = ClientTrust::kUntrusted;
   ForwardedField forwarded = ForwardedField::kOff;  ///< whether Forwarded (RFC 7239) is written too
 };
 
 /// Adds Via and the forwarding fields to a request on its way to a replica. A trusted client's
 /// fields are kept and appended to; everybody else's are replaced, with every other X-Forwarded-*
-/// and X-Real-IP removed. Borrows: the scheme; the address is copied. RFC: 9110 section 7.6.3,
-/// 7239.
+/// and X-Real-IP removed. The address is copied. RFC: 9110 section 7.6.3, 7239.
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts);
 
 /// The value of Via for a message received in `received` version.
@@ -57,8 +56,9 @@ class AddressPredicate {
 /// have is trusted, the one before it in X-Forwarded-For, or in Forwarded where that is missing.
 /// Ports and brackets are taken off; an entry that is no IP address ends the search. Borrows: the
 /// result points into `peer` or into a field's value.
-[[nodiscard]] std::string_view true_client(const HeaderList& fields, std::string_view peer,
-                                           const AddressPredicate& trusted);
+[[gnu::noinline]] [[nodiscard]] std::string_view true_client(const HeaderList& fields,
+                                                             std::string_view peer,
+                                                             const AddressPredicate& trusted);
 
 /// The IP address in an X-Forwarded-For entry or a Forwarded node ("192.0.2.1:80",
 /// "[2001:db8::1]:80"), or empty. RFC: 7239 section 6.

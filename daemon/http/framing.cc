@@ -42,46 +42,45 @@ namespace {
   return judge_coding_list(value);
 }
 
-// 1*DIGIT below 2^63 and nothing else.
-[[nodiscard]] bool parse_length(std::string_view value, std::uint64_t& length) noexcept {
+constexpr std::uint64_t kNoLength = ~std::uint64_t{0};
+
+[[gnu::noinline]] [[nodiscard]] std::uint64_t parse_long_length(std::string_view value) noexcept {
   constexpr std::uint64_t kMax = std::uint64_t{1} << 63;
-  constexpr std::size_t kSafeDigits = 18;
-  length = 0;
-  if (value.size() <= kSafeDigits) {
-    for (const char c : value) {
-      const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
-      if (digit > 9) return false;
-      length = length * 10 + digit;
-    }
-    return !value.empty();
-  }
+  std::uint64_t length = 0;
   for (const char c : value) {
-    if (!text::is_digit(c) || length > kMax / 10) return false;
+    if (!text::is_digit(c) || length > kMax / 10) return kNoLength;
     length = length * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  return !value.empty() && length < kMax;
+  return length < kMax ? length : kNoLength;
 }
 
-[[gnu::noinline]] [[nodiscard]] Framing refused_twice(FieldName name) noexcept {
-  Framing framing;
-  framing.refusal = name == FieldName::kContentLength
-                        ? bad("RFC 9112 section 6.3: more than one Content-Length")
-                        : bad("RFC 9112 section 6.1: more than one Transfer-Encoding");
-  return framing;
-}
-
-[[gnu::noinline]] [[nodiscard]] Framing framing_by_coding(std::string_view coding,
-                                                          const Field* length,
-                                                          HttpVersion version) noexcept {
-  Framing framing;
-  if (length != nullptr) {
-    framing.refusal = bad("RFC 9112 section 6.3: Content-Length together with Transfer-Encoding");
-    return framing;
+// 1*DIGIT below 2^63 and nothing else, or kNoLength.
+[[nodiscard]] inline std::uint64_t parse_length(std::string_view value) noexcept {
+  constexpr std::size_t kSafeDigits = 18;
+  if (value.size() > kSafeDigits) return parse_long_length(value);
+  std::uint64_t length = 0;
+  for (const char c : value) {
+    const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
+    if (digit > 9) return kNoLength;
+    length = length * 10 + digit;
   }
-  framing.refusal = judge_coding(coding, version);
-  framing.body.kind = BodyLength::Kind::kUnknown;
-  framing.is_chunked = true;
-  return framing;
+  return value.empty() ? kNoLength : length;
+}
+
+[[nodiscard]] Refusal refused_twice(FieldName name) noexcept {
+  return name == FieldName::kContentLength
+             ? bad("RFC 9112 section 6.3: more than one Content-Length")
+             : bad("RFC 9112 section 6.1: more than one Transfer-Encoding");
+}
+
+[[gnu::noinline]] [[nodiscard]] Refusal framing_by_coding(std::string_view coding,
+                                                          const Field* length, HttpVersion version,
+                                                          BodyLength& body) noexcept {
+  if (length != nullptr)
+    return bad("RFC 9112 section 6.3: Content-Length together with Transfer-Encoding");
+  const Refusal refusal = judge_coding(coding, version);
+  if (!refusal.is_refused()) body = {BodyLength::Kind::kUnknown, 0};
+  return refusal;
 }
 
 constexpr std::array kForbiddenStarts = {std::string_view{"content-"},
@@ -107,8 +106,8 @@ constexpr std::array kForbiddenNames = {std::string_view{"age"},
 
 }  // namespace
 
-Framing framing_by_fields(const HeaderList& fields, HttpVersion version,
-                          BodyLength::Kind otherwise) noexcept {
+Refusal framing_by_fields(const HeaderList& fields, HttpVersion version, BodyLength::Kind otherwise,
+                          BodyLength& body) noexcept {
   const Field* length = nullptr;
   const Field* coding = nullptr;
   for (const Field& field : fields.fields()) {
@@ -117,32 +116,32 @@ Framing framing_by_fields(const HeaderList& fields, HttpVersion version,
     if ((is_length ? length : coding) != nullptr) return refused_twice(field.id);
     (is_length ? length : coding) = &field;
   }
-  if (coding != nullptr) return framing_by_coding(coding->value(), length, version);
-  Framing framing;
-  framing.body.kind = otherwise;
-  if (length == nullptr) return framing;
-  if (!parse_length(length->value(), framing.body.bytes)) {
-    framing.refusal = bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
-    return framing;
+  if (coding != nullptr) return framing_by_coding(coding->value(), length, version, body);
+  if (length == nullptr) {
+    body = {otherwise, 0};
+    return {};
   }
-  framing.body.kind = framing.body.bytes == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown;
-  return framing;
+  const std::uint64_t bytes = parse_length(length->value());
+  if (bytes == kNoLength)
+    return bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
+  body = {bytes == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown, bytes};
+  return {};
 }
 
-Framing response_framing(const HeaderList& fields, HttpVersion version, std::uint16_t status,
-                         Method method) noexcept {
-  Framing framing;
-  framing.body.kind = BodyLength::Kind::kUnknown;
-  if (fields.may_have_any(kLengthFields))
-    framing = framing_by_fields(fields, version, BodyLength::Kind::kUnknown);
-  if (framing.refusal.is_refused()) return framing;
+Refusal response_framing(const HeaderList& fields, HttpVersion version, std::uint16_t status,
+                         Method method, BodyLength& body) noexcept {
+  body = {BodyLength::Kind::kUnknown, 0};
+  if (fields.may_have_any(kLengthFields)) {
+    const Refusal refusal = framing_by_fields(fields, version, BodyLength::Kind::kUnknown, body);
+    if (refusal.is_refused()) return refusal;
+  }
   const bool is_accepted_connect = method == Method::kConnect && status >= 200 && status < 300;
   if (status == 101 || is_accepted_connect) {
-    framing = {{BodyLength::Kind::kTunnel, 0}, false, {}};
+    body = {BodyLength::Kind::kTunnel, 0};
   } else if (method == Method::kHead || is_bodiless(status)) {
-    framing = {};
+    body = {};
   }
-  return framing;
+  return {};
 }
 
 bool is_trailer_allowed(const Field& field) noexcept {

@@ -11,35 +11,32 @@
 
 namespace limpet {
 
-/// The verdict over one head.
-struct Framing {
-  BodyLength body;
-  bool is_chunked =
-      false;  ///< body is kUnknown and ends with the last chunk, not with the connection
-  Refusal refusal;
-};
-
 /// The names of the fields that say how long a body is.
 inline constexpr std::uint64_t kLengthFields =
     HeaderList::bit(FieldName::kContentLength) | HeaderList::bit(FieldName::kTransferEncoding);
 
-/// What the two length fields say; a body of the kind `otherwise` where neither is there.
-[[nodiscard]] Framing framing_by_fields(const HeaderList& fields, HttpVersion version,
-                                        BodyLength::Kind otherwise) noexcept;
+/// Writes to `body` what the two length fields say; a body of the kind `otherwise` where neither is
+/// there. Of a kUnknown one that Transfer-Encoding told, the last chunk is the end. Errors: the
+/// refusal, with `body` as it was.
+[[nodiscard]] Refusal framing_by_fields(const HeaderList& fields, HttpVersion version,
+                                        BodyLength::Kind otherwise, BodyLength& body) noexcept;
 
 /// The body of a request. To be asked before hop-by-hop fields are stripped.
 /// RFC: 9112 sections 6.1 to 6.3. Both lengths, more than one length, a list of lengths, a coding
 /// other than exactly `chunked`, and any coding in HTTP/1.0 are refused.
-[[gnu::always_inline]] [[nodiscard]] inline Framing request_framing(const HeaderList& fields,
-                                                                    HttpVersion version) noexcept {
+[[gnu::always_inline]] [[nodiscard]] inline Refusal request_framing(const HeaderList& fields,
+                                                                    HttpVersion version,
+                                                                    BodyLength& body) noexcept {
+  body = {};
   if (!fields.may_have_any(kLengthFields)) return {};
-  return framing_by_fields(fields, version, BodyLength::Kind::kNone);
+  return framing_by_fields(fields, version, BodyLength::Kind::kNone, body);
 }
 
 /// The body of a response with `status` to a request with `method`.
 /// RFC: 9112 section 6.3. The same refusals; without a length the body ends with the connection.
-[[nodiscard]] Framing response_framing(const HeaderList& fields, HttpVersion version,
-                                       std::uint16_t status, Method method) noexcept;
+[[nodiscard]] Refusal response_framing(const HeaderList& fields, HttpVersion version,
+                                       std::uint16_t status, Method method,
+                                       BodyLength& body) noexcept;
 
 /// Whether a response with `status` never has a body.
 [[nodiscard]] constexpr bool is_bodiless(std::uint16_t status) noexcept {

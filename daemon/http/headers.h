@@ -99,10 +99,11 @@ class Field {
   }
   [[nodiscard]] std::string_view name() const noexcept { return {name_data_, name_bytes_}; }
   [[nodiscard]] std::string_view value() const noexcept { return {value_data_, value_bytes_}; }
-  /// Whether it is to be sent and line() is what to send: the HTTP/1 writer copies runs of such
+  /// Whether line() is what to send, if it is to be sent: the HTTP/1 writer copies runs of such
   /// fields in one piece.
+  [[nodiscard]] bool is_line() const noexcept { return is_line_; }
   [[nodiscard]] bool stands_as_line() const noexcept { return is_line_ && !is_removed; }
-  /// The whole line, with its CRLF; only where stands_as_line().
+  /// The whole line, with its CRLF; only where is_line().
   [[nodiscard]] std::string_view line() const noexcept { return {name_data_, line_bytes()}; }
   /// What it takes as a line of HTTP/1.
   [[nodiscard]] std::size_t line_bytes() const noexcept {
@@ -204,7 +205,7 @@ class HeaderList {
   void remove(std::string_view lower_case_name) noexcept;
 
   /// The first field of that name, or null.
-  [[nodiscard]] const Field* find(FieldName id) const noexcept {
+  [[gnu::always_inline]] [[nodiscard]] const Field* find(FieldName id) const noexcept {
     if ((present_ & bit(id)) == 0) return nullptr;
     return find_present(id);
   }

@@ -34,8 +34,8 @@ void remove_named(HeaderList& fields, std::string_view option) noexcept {
   return false;
 }
 
-[[nodiscard]] Refusal read_option(std::string_view option, HeaderList& fields, MessageKind kind,
-                                  HopByHop& said) noexcept {
+void read_option(std::string_view option, HeaderList& fields, MessageKind kind,
+                 HopByHop& said) noexcept {
   if (chars::lowers_to(option, "keep-alive")) {
     said.has_keep_alive = true;
   } else if (chars::lowers_to(option, "close")) {
@@ -43,26 +43,25 @@ void remove_named(HeaderList& fields, std::string_view option) noexcept {
   } else if (chars::lowers_to(option, "upgrade")) {
     said.has_upgrade = true;
   } else if (!chars::is_token(option)) {
-    return bad("RFC 9110 section 7.6.1: connection option is not a token");
+    said.fault = "RFC 9110 section 7.6.1: connection option is not a token";
   } else if (!is_never_nominated(option)) {
     remove_named(fields, option);
   } else if (kind == MessageKind::kRequest) {
-    return bad(
-        "RFC 9110 section 7.6.1: Connection names a field that frames or routes the request");
+    said.fault =
+        "RFC 9110 section 7.6.1: Connection names a field that frames or routes the request";
   }
-  return {};
 }
 
-[[nodiscard]] Refusal read_connection(std::string_view list, HeaderList& fields, MessageKind kind,
-                                      HopByHop& said, std::size_t& options) noexcept {
-  while (!list.empty()) {
+void read_connection(std::string_view list, HeaderList& fields, MessageKind kind, HopByHop& said,
+                     std::size_t& options) noexcept {
+  while (!list.empty() && said.fault == nullptr) {
     const std::string_view option = text::trim(text::cut(list, ','));
-    if (++options > kOptionsMax) return bad("RFC 9110 section 7.6.1: too many connection options");
-    if (option.empty()) continue;  // RFC 9110 section 5.6.1.2: empty elements are ignored
-    const Refusal refusal = read_option(option, fields, kind, said);
-    if (refusal.is_refused()) return refusal;
+    if (++options > kOptionsMax) {
+      said.fault = "RFC 9110 section 7.6.1: too many connection options";
+    } else if (!option.empty()) {  // RFC 9110 section 5.6.1.2: empty elements are ignored
+      read_option(option, fields, kind, said);
+    }
   }
-  return {};
 }
 
 [[nodiscard]] bool lists(std::string_view list, std::string_view wanted) noexcept {
@@ -88,16 +87,17 @@ void remove_named(HeaderList& fields, std::string_view option) noexcept {
 
 }  // namespace
 
-Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
-  if (!fields.may_have_any(kHopByHopFields)) return {};
+HopByHop strip_hop_by_hop(HeaderList& fields, MessageKind kind) noexcept {
+  HopByHop said;
+  if (!fields.may_have_any(kHopByHopFields)) return said;
   std::size_t options = 0;
   for (Field& field : fields.fields()) {
     if ((kHopByHopFields & HeaderList::bit(field.id)) == 0) continue;
     // A nominated Connection, TE or Upgrade is read all the same: is_removed is not asked.
     field.is_removed = true;
     if (field.id == FieldName::kConnection) {
-      const Refusal refusal = read_connection(field.value(), fields, kind, said, options);
-      if (refusal.is_refused()) return refusal;
+      read_connection(field.value(), fields, kind, said, options);
+      if (said.fault != nullptr) return said;
     } else if (field.id == FieldName::kTe) {
       said.accepts_trailers = said.accepts_trailers || lists(field.value(), "trailers");
     } else if (field.id == FieldName::kUpgrade) {
@@ -106,7 +106,7 @@ Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind, HopByHop& said) n
       said.kept_seconds = timeout_in(field.value());
     }
   }
-  return {};
+  return said;
 }
 
 }  // namespace limpet

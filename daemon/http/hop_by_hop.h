@@ -12,7 +12,7 @@
 
 namespace limpet {
 
-/// What the hop-by-hop fields said.
+/// What the hop-by-hop fields said; small enough to be returned in registers.
 struct HopByHop {
   bool has_close = false;
   bool has_keep_alive = false;
@@ -21,6 +21,11 @@ struct HopByHop {
   bool offers_websocket = false;  ///< Upgrade lists websocket
   /// Keep-Alive: timeout=N, how long the other side keeps the connection unused; 0 = not said.
   std::uint16_t kept_seconds = 0;
+  const char* fault = nullptr;  ///< static text that cites the rule that the head breaks
+
+  [[nodiscard]] Refusal refusal() const noexcept {
+    return fault == nullptr ? Refusal{} : bad(fault);
+  }
 };
 
 enum class MessageKind : std::uint8_t { kRequest, kResponse };
@@ -36,7 +41,6 @@ inline constexpr std::uint64_t kHopByHopFields =
 /// Transfer-Encoding, HTTP2-Settings and every field that Connection names. RFC: 9110
 /// section 7.6.1. A request that names a field which frames or routes it is refused; a response
 /// that does is not obeyed in that point.
-[[nodiscard]] Refusal strip_hop_by_hop(HeaderList& fields, MessageKind kind,
-                                       HopByHop& said) noexcept;
+[[nodiscard]] HopByHop strip_hop_by_hop(HeaderList& fields, MessageKind kind) noexcept;
 
 }  // namespace limpet

@@ -159,23 +159,29 @@ class Http1Codec {
   [[nodiscard]] std::size_t read_head_of(std::string_view bytes, HeadHome& home,
                                          StreamEvents& events);
   template <typename Head>
-  [[nodiscard]] HeadRead<Head> read_carefully(std::string_view bytes, HeadHome& home,
-                                              StreamEvents& events);
+  [[gnu::noinline]] [[nodiscard]] HeadRead<Head> read_carefully(std::string_view bytes,
+                                                                HeadHome& home,
+                                                                StreamEvents& events);
   [[nodiscard]] SectionLimits head_limits() const noexcept;
   [[nodiscard]] bool skips_empty_line(std::string_view bytes) noexcept;
   [[nodiscard]] Refusal read_start_line(std::string_view line, RequestHead& head);
   [[nodiscard]] Refusal read_start_line(std::string_view line, ResponseHead& head);
+  [[gnu::noinline]] [[nodiscard]] Refusal read_any_line(std::string_view line, RequestHead& head);
+  [[gnu::noinline]] [[nodiscard]] Refusal read_any_line(std::string_view line, ResponseHead& head);
   [[nodiscard]] Refusal understand(RequestHead& head, StreamEvents& events);
   [[nodiscard]] Refusal understand(ResponseHead& head, StreamEvents& events);
   [[nodiscard]] Refusal read_request_meaning(RequestHead& head);
-  [[nodiscard]] Refusal read_response_meaning(ResponseHead& head, const Framing& framing);
+  [[nodiscard]] Refusal read_response_meaning(ResponseHead& head);
   [[nodiscard]] std::size_t read_body(std::string_view bytes, StreamEvents& events);
-  [[nodiscard]] std::size_t read_chunk_line(std::string_view bytes, StreamEvents& events);
+  [[gnu::noinline]] [[nodiscard]] std::size_t read_chunk_line(std::string_view bytes,
+                                                              StreamEvents& events);
   [[nodiscard]] std::size_t read_chunk_end(std::string_view bytes, StreamEvents& events);
-  [[nodiscard]] std::size_t read_trailers(std::string_view bytes, StreamEvents& events);
+  [[gnu::noinline]] [[nodiscard]] std::size_t read_trailers(std::string_view bytes,
+                                                            StreamEvents& events);
   [[nodiscard]] Refusal read_trailer_fields(std::string_view section, const LineEnds& ends,
                                             StreamEvents& events);
-  void begin_body(const Framing& framing, StreamEvents& events);
+  template <typename Head>
+  void begin_body(const Head& head, StreamEvents& events);
   [[gnu::always_inline]] void finish_message(StreamEvents& events) {
     reading_ = Reading::kDone;
     arena_ = nullptr;

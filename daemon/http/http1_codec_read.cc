@@ -24,19 +24,23 @@ namespace {
 constexpr std::size_t kQuickBytesMax = 2048;
 constexpr std::size_t kEmptyLineBytes = 2;
 
+[[gnu::noinline]] [[nodiscard]] bool holds_section_end(std::string_view bytes) noexcept {
+  return bytes.substr(0, kQuickBytesMax).find("\r\n\r\n") != bytes.npos;
+}
+
 // Whether a whole head may be there. An arena is not taken for a part of one.
 [[nodiscard]] inline bool has_section_end(std::string_view bytes) noexcept {
-  return text::ends_with(bytes, "\r\n\r\n") ||
-         bytes.substr(0, kQuickBytesMax).find("\r\n\r\n") != bytes.npos;
+  return text::ends_with(bytes, "\r\n\r\n") || holds_section_end(bytes);
 }
 
 // Most heads have no field of this kind.
-[[nodiscard]] inline Refusal strip(HeaderList& fields, MessageKind kind, HopByHop& said) noexcept {
-  if (!fields.may_have_any(kHopByHopFields)) return {};
-  HopByHop found;
-  const Refusal refusal = strip_hop_by_hop(fields, kind, found);
-  said = found;
-  return refusal;
+[[nodiscard]] inline HopByHop strip(HeaderList& fields, MessageKind kind) noexcept {
+  return fields.may_have_any(kHopByHopFields) ? strip_hop_by_hop(fields, kind) : HopByHop{};
+}
+
+// Of a body whose length is not known: chunked it is where that was said, and nothing else may be.
+[[nodiscard]] inline bool is_chunked(const HeaderList& fields) noexcept {
+  return fields.may_have(FieldName::kTransferEncoding);
 }
 
 // A head as nearly all are, or null, with the arena as it was.
@@ -202,6 +206,10 @@ Http1Codec::HeadRead<Head> Http1Codec::read_carefully(std::string_view bytes, He
     head.target = {line.data() + 4, line.size() - kAround};
     return {};
   }
+  return read_any_line(line, head);
+}
+
+Refusal Http1Codec::read_any_line(std::string_view line, RequestHead& head) {
   RequestLine parsed;
   const Refusal refusal = parse_request_line(line, parsed);
   method_ = head.method = parsed.method;
@@ -225,6 +233,10 @@ Http1Codec::HeadRead<Head> Http1Codec::read_carefully(std::string_view bytes, He
     head.reason = {line.data() + 13, line.size() - 13};
     return {};
   }
+  return read_any_line(line, head);
+}
+
+Refusal Http1Codec::read_any_line(std::string_view line, ResponseHead& head) {
   StatusLine parsed;
   const Refusal refusal = parse_status_line(line, parsed);
   if (refusal.is_refused()) return refusal;
@@ -236,23 +248,21 @@ Http1Codec::HeadRead<Head> Http1Codec::read_carefully(std::string_view bytes, He
 
 // Framing first: stripping takes Transfer-Encoding away.
 Refusal Http1Codec::understand(RequestHead& head, StreamEvents& events) {
-  Refusal refusal = resolve_target(head, head.target);
+  Refusal refusal = resolve_target(head);
   if (refusal.is_refused()) return refusal;
-  const Framing framing = request_framing(head.fields, head.version);
-  if (framing.refusal.is_refused()) return framing.refusal;
-  head.body = framing.body;
+  refusal = request_framing(head.fields, head.version, head.body);
+  if (refusal.is_refused()) return refusal;
   refusal = read_request_meaning(head);
   if (refusal.is_refused()) return refusal;
   events.add(StreamEvent::Kind::kRequestHead).request = &head;
-  begin_body(framing, events);
+  begin_body(head, events);
   return {};
 }
 
 Refusal Http1Codec::read_request_meaning(RequestHead& head) {
-  HopByHop said;
-  Refusal refusal = strip(head.fields, MessageKind::kRequest, said);
-  if (refusal.is_refused()) return refusal;
-  refusal = read_expect(head);
+  const HopByHop said = strip(head.fields, MessageKind::kRequest);
+  if (said.fault != nullptr) return said.refusal();
+  const Refusal refusal = read_expect(head);
   if (refusal.is_refused()) return refusal;
 
   const bool is_http11 = head.version == HttpVersion::kHttp11;
@@ -269,22 +279,20 @@ Refusal Http1Codec::read_request_meaning(RequestHead& head) {
 }
 
 Refusal Http1Codec::understand(ResponseHead& head, StreamEvents& events) {
-  const Framing framing = response_framing(head.fields, head.version, head.status, method_);
-  if (framing.refusal.is_refused()) return framing.refusal;
-  head.body = framing.body;
-  const Refusal refusal = read_response_meaning(head, framing);
+  Refusal refusal = response_framing(head.fields, head.version, head.status, method_, head.body);
+  if (refusal.is_refused()) return refusal;
+  refusal = read_response_meaning(head);
   if (refusal.is_refused()) return refusal;
   const bool is_informational = head.status < 200 && head.status != 101;
   using Kind = StreamEvent::Kind;
   events.add(is_informational ? Kind::kInformational : Kind::kResponseHead).response = &head;
-  if (!is_informational) begin_body(framing, events);
+  if (!is_informational) begin_body(head, events);
   return {};
 }
 
-Refusal Http1Codec::read_response_meaning(ResponseHead& head, const Framing& framing) {
-  HopByHop said;
-  const Refusal refusal = strip(head.fields, MessageKind::kResponse, said);
-  if (refusal.is_refused()) return refusal;
+Refusal Http1Codec::read_response_meaning(ResponseHead& head) {
+  const HopByHop said = strip(head.fields, MessageKind::kResponse);
+  if (said.fault != nullptr) return said.refusal();
   // RFC 9110 section 8.6: no Content-Length in 1xx, 204 and an accepted CONNECT.
   const bool is_tunnel = head.body.kind == BodyLength::Kind::kTunnel;
   if (head.status < 200 || head.status == 204 || is_tunnel)
@@ -300,23 +308,23 @@ Refusal Http1Codec::read_response_meaning(ResponseHead& head, const Framing& fra
     return {};
   }
   const bool ends_with_connection =
-      head.body.kind == BodyLength::Kind::kUnknown && !framing.is_chunked;
+      head.body.kind == BodyLength::Kind::kUnknown && !is_chunked(head.fields);
   const bool is_kept = head.version == HttpVersion::kHttp11 || said.has_keep_alive;
   kept_seconds_ = said.kept_seconds;
   keep_alive_ = keep_alive_ && is_kept && !said.has_close && !ends_with_connection && !is_tunnel;
   return {};
 }
 
-[[gnu::always_inline]] inline void Http1Codec::begin_body(const Framing& framing,
-                                                          StreamEvents& events) {
-  const BodyLength body = framing.body;
+template <typename Head>
+[[gnu::always_inline]] inline void Http1Codec::begin_body(const Head& head, StreamEvents& events) {
+  const BodyLength body = head.body;
   body_left_bytes_ = body.bytes;
   if (body.kind == BodyLength::Kind::kNone) {
     finish_message(events);
   } else if (body.kind == BodyLength::Kind::kKnown) {
     reading_ = Reading::kKnownBody;
   } else if (body.kind == BodyLength::Kind::kUnknown) {
-    reading_ = framing.is_chunked ? Reading::kChunkLine : Reading::kUntilClose;
+    reading_ = is_chunked(head.fields) ? Reading::kChunkLine : Reading::kUntilClose;
   } else {
     reading_ = Reading::kDone;  // what follows waits for enter_tunnel()
   }

@@ -66,7 +66,6 @@ inline char* put_decimal(char* at, std::uint64_t value) noexcept {
 
 // A field that does not stand as a line.
 [[gnu::noinline]] char* put_parts(char* at, const Field& field) noexcept {
-  if (field.is_removed) return at;
   at = put(at, field.name());
   at = put(at, ": ");
   at = put(at, field.value());
@@ -81,20 +80,22 @@ inline char* put_decimal(char* at, std::uint64_t value) noexcept {
   const char* run_end = nullptr;
   for (const Field& field : list.fields()) {
     if ((skipped >> static_cast<unsigned>(field.id) & 1) != 0) continue;
-    const bool is_line = field.stands_as_line();
-    const char* const line = is_line ? field.line().data() : nullptr;
+    if (!field.is_line()) [[unlikely]] {
+      if (field.is_removed) continue;
+      at = put(at, {run, run_end});
+      run = run_end = nullptr;
+      at = put_parts(at, field);
+      continue;
+    }
+    if (field.is_removed) continue;
+    DCHECK_THAT(field.line().ends_with("\r\n"));
+    DCHECK_THAT(field.value().data() == field.name().end() + 2);
+    const char* const line = field.line().data();
     if (line != run_end) {
       at = put(at, {run, run_end});
       run = line;
     }
-    if (is_line) [[likely]] {
-      DCHECK_THAT(field.line().ends_with("\r\n"));
-      DCHECK_THAT(field.value().data() == field.name().end() + 2);
-      run_end = line + field.line().size();
-    } else {
-      run_end = nullptr;
-      at = put_parts(at, field);
-    }
+    run_end = line + field.line().size();
   }
   return put(at, {run, run_end});
 }
@@ -168,6 +169,17 @@ void Http1Codec::begin_writing(BodyLength body, Writing unknown) noexcept {
   }
 }
 
+namespace {
+
+[[gnu::always_inline]] inline char* put_method(char* at, const RequestHead& head) noexcept {
+  if (head.method == Method::kGet) return put(at, "GET ");
+  at = text::put_short(at, head.method_text);
+  *at++ = ' ';
+  return at;
+}
+
+}  // namespace
+
 void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
   method_ = head.method;
   upgrade_asked_ = !head.upgrade.empty();
@@ -177,8 +189,7 @@ void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
                                 head.authority.size() + head.upgrade.size() +
                                 head.fields.line_bytes() + kStartLineExtra + kOwnBytesMax;
   char* const start = out.reserve(bytes_max);
-  char* at = text::put_short(start, head.method_text);
-  *at++ = ' ';
+  char* at = put_method(start, head);
   at = text::put_short(at, head.target);
   at = put(at, " HTTP/1.1\r\n");
   if (head.fields.find(FieldName::kHost) == nullptr) {

@@ -23,15 +23,15 @@ namespace quick_head {
 [[gnu::always_inline]] [[nodiscard]] inline char* find_suspect(char* at) noexcept {
 #if defined(__SSE2__)
   constexpr std::size_t kBlock = 16;
-  constexpr std::uint64_t kAll = 0xffff;
+  constexpr unsigned kAll = 0xffff;
   for (;; at += kBlock) {
     __m128i block;
     std::memcpy(&block, at, kBlock);
     // One up and signed: 0x7f turns negative like the bytes above it.
     const __m128i next = _mm_add_epi8(block, _mm_set1_epi8(1));
     const auto plain =
-        static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_cmpgt_epi8(next, _mm_set1_epi8(0x20))));
-    if (plain != kAll) return at + __builtin_ctzll(~plain);
+        static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpgt_epi8(next, _mm_set1_epi8(0x20))));
+    if (plain != kAll) return at + static_cast<unsigned>(__builtin_ctz(~plain));
   }
 #else
   while (static_cast<unsigned char>(*at) >= 0x20 && static_cast<unsigned char>(*at) < 0x7f)

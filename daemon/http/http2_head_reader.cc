@@ -244,7 +244,8 @@ Refusal Http2HeadReader::read_request_line() {
     return bad("RFC 9113 section 8.3.1: :path is neither a path nor *");
   }
   const std::string_view scheme = head.scheme;
-  const Refusal refusal = resolve_target(head, path_);
+  head.target = path_;
+  const Refusal refusal = resolve_target(head);
   head.scheme = scheme;
   return refusal;
 }
@@ -252,17 +253,16 @@ Refusal Http2HeadReader::read_request_line() {
 // As in HTTP/1, but for what the frames say already.
 Refusal Http2HeadReader::read_request_meaning(EndOfStream end) {
   RequestHead& head = *request_;
-  const Framing framing = request_framing(head.fields, head.version);
-  if (framing.refusal.is_refused()) return framing.refusal;
+  BodyLength told;
+  const Refusal refusal = request_framing(head.fields, head.version, told);
+  if (refusal.is_refused()) return refusal;
   if (end == EndOfStream::kNo && head.upgrade.empty()) {
     const bool is_known = head.fields.find(FieldName::kContentLength) != nullptr;
     // Of a length of nothing the end is still to come.
-    head.body = {is_known ? BodyLength::Kind::kKnown : BodyLength::Kind::kUnknown,
-                 framing.body.bytes};
+    head.body = {is_known ? BodyLength::Kind::kKnown : BodyLength::Kind::kUnknown, told.bytes};
   }
-  HopByHop said;
-  Refusal refusal = strip_hop_by_hop(head.fields, MessageKind::kRequest, said);
-  if (refusal.is_refused()) return refusal;
+  const HopByHop said = strip_hop_by_hop(head.fields, MessageKind::kRequest);
+  if (said.fault != nullptr) return said.refusal();
   head.accepts_trailers = said.accepts_trailers;
   return read_expect(head);
 }
@@ -282,20 +282,18 @@ Refusal Http2HeadReader::finish_response(Method method, Asked asked, EndOfStream
     response.status = 101;
     response.upgrade = "websocket";
   }
-  const Framing framing =
-      response_framing(response.fields, response.version, response.status, method);
-  if (framing.refusal.is_refused()) return framing.refusal;
-  response.body = framing.body;
+  const Refusal refusal =
+      response_framing(response.fields, response.version, response.status, method, response.body);
+  if (refusal.is_refused()) return refusal;
   using Kind = BodyLength::Kind;
   if (end == EndOfStream::kYes && response.status != 101) {
     response.body = {};
-  } else if (framing.body.kind == Kind::kNone && method != Method::kHead &&
+  } else if (response.body.kind == Kind::kNone && method != Method::kHead &&
              !is_bodiless(response.status)) {
     response.body.kind = Kind::kKnown;  // of a length of nothing the end is still to come
   }
-  HopByHop said;
-  const Refusal refusal = strip_hop_by_hop(response.fields, MessageKind::kResponse, said);
-  if (refusal.is_refused()) return refusal;
+  const HopByHop said = strip_hop_by_hop(response.fields, MessageKind::kResponse);
+  if (said.fault != nullptr) return said.refusal();
   // RFC 9110 section 8.6: no Content-Length in 1xx, 204 and an accepted CONNECT.
   if (response.status < 200 || response.status == 204 || response.body.kind == Kind::kTunnel) {
     response.fields.remove(FieldName::kContentLength);

@@ -64,6 +64,7 @@ class Candidates {
       : pool_(pool), exchange_(exchange), limits_(limits), now_(now), is_panicking_(is_panicking) {}
 
   [[nodiscard]] const PoolFacts& pool() const noexcept { return pool_; }
+  [[nodiscard]] Exchange& exchange() const noexcept { return exchange_; }
   [[nodiscard]] std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(pool_.replicas.size());
   }
@@ -125,7 +126,7 @@ inline Standing Candidates::standing(const Replica& replica) const noexcept {
     if (vitals.health.load(std::memory_order_relaxed) == Health::kDown) return Standing::kDown;
     if (vitals.is_ejected(now_)) return Standing::kDown;
   }
-  if (exchange_.was_tried(replica)) return Standing::kTried;
+  if (exchange_.attempts_count > 0 && exchange_.was_tried(replica)) return Standing::kTried;
   if (!is_panicking_ && admin == AdminState::kReady &&
       vitals.health.load(std::memory_order_relaxed) == Health::kUnproven) {
     return Standing::kUnproven;

@@ -17,11 +17,12 @@ namespace limpet {
 
 /// Where a redirect leads: `to` with {host}, {path} and {query} filled in from the request ({query}
 /// with its "?").
-[[nodiscard]] std::string_view redirect_location(Arena& arena, std::string_view to,
-                                                 const RequestHead& request);
+[[gnu::noinline]] [[nodiscard]] std::string_view redirect_location(Arena& arena,
+                                                                   std::string_view to,
+                                                                   const RequestHead& request);
 
 /// Whether the response is a stream of server-sent events, which ends only when somebody leaves.
-[[nodiscard]] bool is_event_stream(const ResponseHead& head) noexcept;
+[[gnu::noinline]] [[nodiscard]] bool is_event_stream(const ResponseHead& head) noexcept;
 
 /// Via, and Date where the replica sent none (RFC 9110 sections 6.6.1, 7.6.3).
 /// `date_line` is the whole line (DateCache::line). Borrows: it, until the head is written.

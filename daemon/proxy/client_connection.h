@@ -24,10 +24,7 @@ struct ListenerAtWork;
 ///     connection └──── idle, drain ────┴───────────────┴──────────────► kLingering ──► closed
 ///
 /// Owns: its relay. Thread: its worker.
-class ClientConnection final : public Connection,
-                               public ClientSide,
-                               public ClientStream,
-                               private HeadHome {
+class ClientConnection final : public Connection, public ClientSide, public ClientStream {
  public:
   ClientConnection(WorkerRoom& room, Transport transport, ClientOrigin origin,
                    const ListenerAtWork& listener);
@@ -63,7 +60,6 @@ class ClientConnection final : public Connection,
   enum class State : std::uint8_t { kIdle, kHead, kBusy, kLingering };
 
   void on_events(StreamEvents& events) override;
-  HeadHome& head_home() override { return *this; }
   Arena& arena_for(std::uint32_t stream) override;
   void on_end_of_bytes() override;
   void on_broken() override;
@@ -74,7 +70,7 @@ class ClientConnection final : public Connection,
   void on_deadline() override;
 
   void count_in();
-  void become_http2();
+  [[gnu::noinline]] void become_http2();
   void begin_relay(RequestHead& head);
   void on_fault(const StreamEvent& event);
   void refuse(std::uint16_t status, std::string_view detail);

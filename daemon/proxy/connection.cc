@@ -40,21 +40,24 @@ void Connection::watch() {
 void Connection::on_ready(Readiness ready) {
   // An edge of one direction tells the state of both: the end that was read already comes again.
   if (!has_ended_) {
-    if (ready.is_readable) is_readable_ = true;
-    if (ready.is_ending) is_readable_ = is_ending_ = true;
+    if (ready.is_readable()) is_readable_ = true;
+    if (ready.is_ending()) is_readable_ = is_ending_ = true;
   }
   // Where nobody reads, an edge may be a reset, which nothing else would tell.
-  if (ready.is_readable && (is_paused_ || has_ended_) && transport_.has_failed()) is_broken_ = true;
-  if (ready.is_writable) {
-    on_writable();
-    if (!is_closed() && is_write_blocked_ && !is_broken_) {
-      is_write_blocked_ = false;
-      write_out();
-      if (!is_closed() && !is_write_blocked_ && !is_broken_) on_drained();
-    }
-  }
+  if (ready.is_readable() && (is_paused_ || has_ended_) && transport_.has_failed())
+    is_broken_ = true;
+  if (is_write_blocked_ && ready.is_writable()) write_on();
   if (!is_closed()) pump();
   finish_callback();
+}
+
+// The socket has room again, or for the first time.
+void Connection::write_on() {
+  on_writable();
+  if (is_closed() || is_broken_ || !is_write_blocked_) return;
+  is_write_blocked_ = false;
+  write_out();
+  if (!is_closed() && !is_write_blocked_ && !is_broken_) on_drained();
 }
 
 void Connection::on_errand() {
@@ -93,9 +96,9 @@ void Connection::resume() {
   if (auto* http1 = std::get_if<Http1Codec>(&codec_)) [[likely]] {
     if (awaits_preface_ && is_preface(bytes)) [[unlikely]]
       return 0;
-    return http1->feed(bytes, head_home(), events);
+    return http1->feed(bytes, *this, events);
   }
-  http2().feed(bytes, room_.loop().now(), head_home(), events);
+  http2().feed(bytes, room_.loop().now(), *this, events);
   on_fed();
   return bytes.size();
 }
@@ -104,7 +107,7 @@ void Connection::resume() {
   StreamEvents& events = room_.borrow_events();
   const std::size_t used = decode(bytes, events);
   // Before the events are walked, since they may end in a call that looks at what waits.
-  if (used < bytes.size()) in_.append(bytes.substr(used));
+  if (used < bytes.size()) in_.append({bytes.data() + used, bytes.size() - used});
   if (!events.empty()) on_events(events);
   room_.return_events(events);
 }
@@ -149,8 +152,13 @@ void Connection::resume() {
   if (!rests || http1 == nullptr) on_progress();
 }
 
+// With nothing waiting, HTTP/1 wants whatever comes next.
+[[gnu::always_inline]] inline bool Connection::takes_more() const {
+  return (std::holds_alternative<Http1Codec>(codec_) && in_.is_empty()) || wants_input();
+}
+
 void Connection::pump() {
-  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && wants_input();
+  for (int reads = 0; is_readable_ && !is_paused_ && !has_ended_ && !is_broken_ && takes_more();
        ++reads) {
     if (reads == kReadsPerTurn) {
       room_.loop().run_soon(*this);

@@ -26,7 +26,11 @@ class WorkerRoom;
 /// Nothing is buffered that can be sent: body bytes go from the worker's scratch memory, where they
 /// were read, straight into the other socket's write; only what that socket does not take is kept,
 /// and then this side stops reading. Lifetime: closed at once, destroyed at the end of the turn.
-class Connection : public Mortal, protected Watch::Owner, protected Errand, protected Timer::Owner {
+class Connection : public Mortal,
+                   protected Watch::Owner,
+                   protected Errand,
+                   protected Timer::Owner,
+                   protected HeadHome {
  public:
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -57,11 +61,10 @@ class Connection : public Mortal, protected Watch::Owner, protected Errand, prot
   /// Reads and feeds while there is something to read and somebody to take it.
   void pump();
   /// Feeds bytes that had to wait (a pipelined request).
-  void feed_waiting();
+  [[gnu::noinline]] void feed_waiting();
 
   // What the two sides do differently.
   virtual void on_events(StreamEvents& events) = 0;
-  virtual HeadHome& head_home() = 0;
   /// The other side has ended its half, after everything it sent was fed.
   virtual void on_end_of_bytes() = 0;
   /// The socket is broken.
@@ -75,8 +78,9 @@ class Connection : public Mortal, protected Watch::Owner, protected Errand, prot
   /// replica's early answer).
   [[nodiscard]] virtual bool outlives_failed_write() const { return false; }
   /// Whether bytes that arrive now should be fed; otherwise they stay in the kernel, or in `in_`
-  /// once read.
+  /// once read. HTTP/1: asked only while bytes wait in `in_`.
   [[nodiscard]] virtual bool wants_input() const = 0;
+  /// A blocked write, which is what a connection that is not yet connected has, may go on.
   virtual void on_writable() {}
   /// HTTP/2: bytes were read, which may call for an answer though they made no event.
   virtual void on_fed() {}
@@ -113,19 +117,21 @@ class Connection : public Mortal, protected Watch::Owner, protected Errand, prot
       false;  ///< an edge said that the other half is closed: read to the end of bytes
   bool has_ended_ = false;  ///< the end of bytes was read
   bool is_paused_ = false;
-  bool awaits_preface_ = false;  ///< nothing has been read that tells the protocol
-  bool is_write_blocked_ = false;
-  bool has_written_ = false;  ///< bytes of the present message went to the socket
+  bool awaits_preface_ = false;    ///< nothing has been read that tells the protocol
+  bool is_write_blocked_ = false;  ///< the socket takes nothing now, or is not connected yet
+  bool has_written_ = false;       ///< bytes of the present message went to the socket
   bool is_write_dead_ =
       false;  ///< the other side takes nothing more, but may have said something before
   bool is_broken_ = false;  ///< the connection is of no more use; told at the end of the callback
 
  private:
   void read_once();
+  [[gnu::noinline]] void write_on();
+  [[nodiscard]] bool takes_more() const;
   [[nodiscard]] std::size_t decode(std::string_view bytes, StreamEvents& events);
   [[nodiscard]] bool is_at_rest(const Http1Codec& http1) const noexcept;
   void feed(std::string_view bytes);
-  void write_pieces(std::string_view body, std::string_view suffix);
+  [[gnu::noinline]] void write_pieces(std::string_view body, std::string_view suffix);
   void break_soon();
   void finish_callback();
 };

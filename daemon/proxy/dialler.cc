@@ -39,7 +39,7 @@ void Dialler::join(Lease& lease) {
 }
 
 void Dialler::on_ready(Readiness ready) {
-  if (state_ == State::kConnecting && (ready.is_writable || ready.is_ending)) {
+  if (state_ == State::kConnecting && (ready.is_writable() || ready.is_ending())) {
     on_connected();
   } else if (state_ == State::kHandshake) {
     go_on();

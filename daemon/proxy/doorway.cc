@@ -55,7 +55,7 @@ void Doorway::on_ready(Readiness ready) {
   else if (!is_over())
     go_on();
   // An end that came in one edge with bytes is told by no other.
-  if (!is_over() && state_ == State::kHandshake && ready.is_ending) go_on();
+  if (!is_over() && state_ == State::kHandshake && ready.is_ending()) go_on();
   room_.after_callback();
 }
 

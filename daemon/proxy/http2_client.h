@@ -23,7 +23,7 @@ namespace limpet {
 ///     └── broken, cut ──► closed ◄── the client has closed, or kLingerFor ──┘
 ///
 /// Thread: its worker.
-class Http2Client final : public Http2Connection, public ClientSide, private HeadHome {
+class Http2Client final : public Http2Connection, public ClientSide {
  public:
   Http2Client(WorkerRoom& room, Transport transport, ClientOrigin origin,
               const ListenerAtWork& listener);
@@ -52,7 +52,6 @@ class Http2Client final : public Http2Connection, public ClientSide, private Hea
 
   void on_events(StreamEvents& events) override;
   void on_event(const StreamEvent& event);
-  HeadHome& head_home() override { return *this; }
   Arena& arena_for(std::uint32_t number) override;
   void on_stream_drained(std::uint32_t number) override;
   void on_turn_end() override;

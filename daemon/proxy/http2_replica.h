@@ -26,8 +26,7 @@ class ReplicaSlot;
 /// Thread: its worker.
 class Http2Replica final : public Http2Connection,
                            public ReplicaSide,
-                           public ListNode<Http2Replica, ReplicaSlot>,
-                           private HeadHome {
+                           public ListNode<Http2Replica, ReplicaSlot> {
  public:
   /// Who waits for the replica's settings.
   class Greeter {
@@ -74,7 +73,6 @@ class Http2Replica final : public Http2Connection,
 
   void on_events(StreamEvents& events) override;
   void on_event(const StreamEvent& event);
-  HeadHome& head_home() override { return *this; }
   Arena& arena_for(std::uint32_t number) override;
   void on_stream_drained(std::uint32_t number) override;
   void on_turn_end() override;

@@ -83,11 +83,12 @@ void Probe::begin() {
 }
 
 void Probe::on_ready(Readiness ready) {
-  if (stage_ == Stage::kConnecting && (ready.is_writable || ready.is_ending)) return on_connected();
+  if (stage_ == Stage::kConnecting && (ready.is_writable() || ready.is_ending()))
+    return on_connected();
   if (stage_ == Stage::kHandshake) return shake_hands();
   if (stage_ != Stage::kAsking) return;
-  if (ready.is_writable) send_rest();
-  if (stage_ == Stage::kAsking && (ready.is_readable || ready.is_ending)) read_answer();
+  if (ready.is_writable()) send_rest();
+  if (stage_ == Stage::kAsking && (ready.is_readable() || ready.is_ending())) read_answer();
 }
 
 void Probe::on_connected() {

@@ -115,14 +115,14 @@ void Relay::prepare_request() {
   const ClientFacts& client = exchange_.client;
   // RFC 9110 section 7.4: nobody but a proxy that is believed says https of what came in the clear.
   if (exchange_.request.scheme.empty() || !client.is_trusted)
-    exchange_.request.scheme = client.is_secure ? "https" : "http";
+    exchange_.request.scheme = client.is_secure ? std::string_view("https") : "http";
   if (client.is_trusted) {
     exchange_.client_address =
         true_client(exchange_.request.fields, client.address, room_.trust_of(client.listener));
   }
   add_forwarding(exchange_.request,
                  {.client_address = client.address,
-                  .scheme = client.is_secure ? "https" : "http",
+                  .is_secure = client.is_secure,
                   .trust = client.is_trusted ? ClientTrust::kTrusted : ClientTrust::kUntrusted});
 }
 

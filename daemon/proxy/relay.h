@@ -117,7 +117,7 @@ class Relay final : public ListNode<Relay>,
   void hold_client();
   void send_request();
   void send_held_body();
-  void prepare_upgrade();
+  [[gnu::noinline]] void prepare_upgrade();
   [[nodiscard]] bool fits_upgrade(ResponseHead& head);
   void begin_response(ResponseHead& head);
   void expect_more(BodyLength::Kind kind);

@@ -28,6 +28,7 @@ void ReplicaConnection::start() {
 }
 
 void ReplicaConnection::start_connecting(Duration timeout) {
+  is_write_blocked_ = true;
   watch();
   keep_alive_.start(room_.loop().timers(), room_.loop().now(), transport_.descriptor());
   timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), timeout));
@@ -41,6 +42,7 @@ void ReplicaConnection::on_writable() {
     return;
   }
   state_ = State::kLeased;
+  is_write_blocked_ = false;
   timer_.disarm();
   if (lease_ != nullptr) lease_->holder().on_leased();
 }
@@ -158,8 +160,8 @@ void ReplicaConnection::on_drained() {
 void ReplicaConnection::on_progress() {
   if (state_ != State::kLeased) return;
   // A replica that does not take what it is sent is not waited for as long as one that thinks.
-  const Duration allowed =
-      is_write_blocked_ ? std::min(silence_allowed_, slot_.stall_timeout()) : silence_allowed_;
+  const Duration stall = is_write_blocked_ ? slot_.stall_timeout() : kForever;
+  const Duration allowed = stall < silence_allowed_ ? stall : silence_allowed_;
   timer_.arm(room_.loop().timers(), deadline_after(room_.loop().now(), allowed));
 }
 
@@ -216,10 +218,12 @@ void ReplicaConnection::finish(bool is_request_complete) {
 // A replica that says when it closes what is unused would close it under a request that comes just
 // then, and nobody knows whether that was processed: it is given up before.
 Duration ReplicaConnection::idle_time() const noexcept {
+  constexpr Duration kMargin = std::chrono::seconds(1);
   const Duration announced = http1().kept_by_peer();
-  if (announced == Duration{0}) return slot_.idle_timeout();
-  const Duration safe = announced - std::min<Duration>(std::chrono::seconds(1), announced / 2);
-  return std::min(safe, slot_.idle_timeout());
+  const Duration own = slot_.idle_timeout();
+  if (announced == Duration{0}) return own;
+  const Duration safe = announced > 2 * kMargin ? announced - kMargin : announced / 2;
+  return safe < own ? safe : own;
 }
 
 // What the client said last is the replica's, though neither says anything more.

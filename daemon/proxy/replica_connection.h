@@ -27,8 +27,7 @@ class ReplicaSlot;
 class ReplicaConnection final : public Connection,
                                 public ReplicaSide,
                                 public ReplicaStream,
-                                public ListNode<ReplicaConnection, ReplicaSlot>,
-                                private HeadHome {
+                                public ListNode<ReplicaConnection, ReplicaSlot> {
  public:
   /// How far the transport has come.
   enum class Stage : std::uint8_t { kConnecting, kConnected };
@@ -73,7 +72,6 @@ class ReplicaConnection final : public Connection,
   enum class State : std::uint8_t { kConnecting, kLeased, kIdle };
 
   void on_events(StreamEvents& events) override;
-  HeadHome& head_home() override { return *this; }
   Arena& arena_for(std::uint32_t stream) override;
   void on_end_of_bytes() override;
   void on_broken() override;

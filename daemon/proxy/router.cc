@@ -31,9 +31,10 @@ std::string_view host_of(std::string_view authority, std::array<char, kHostBytes
 }  // namespace
 
 Router::Router(const std::vector<RoutePlan>& routes) {
+  bool is_root_only = true;
   for (const RoutePlan& route : routes) {
     const std::string_view host = route.host;
-    if (route.path != "/") is_root_only_ = false;
+    if (route.path != "/") is_root_only = false;
     if (host == "*") {
       any_host_.emplace(route.path, &route);
       continue;
@@ -45,6 +46,8 @@ Router::Router(const std::vector<RoutePlan>& routes) {
       hosts_[host].emplace(route.path, &route);
     }
   }
+  is_only_ = is_any_host_only_ && is_root_only;
+  if (is_only_ && !any_host_.empty()) only_ = any_host_.begin()->second;
 }
 
 const RoutePlan* Router::longest(const Paths& paths, std::string_view path) {
@@ -60,11 +63,8 @@ const RoutePlan* Router::longest(const Paths& paths, std::string_view path) {
   return root == paths.end() ? nullptr : root->second;
 }
 
-const RoutePlan* Router::match(std::string_view authority, std::string_view path) const {
-  if (is_any_host_only_) {
-    if (is_root_only_) return any_host_.empty() ? nullptr : any_host_.begin()->second;
-    return longest(any_host_, path);
-  }
+const RoutePlan* Router::search(std::string_view authority, std::string_view path) const {
+  if (is_any_host_only_) return longest(any_host_, path);
   std::array<char, kHostBytesMax> place;
   std::string_view host = host_of(authority, place);
   if (const auto found = hosts_.find(host); found != hosts_.end()) {

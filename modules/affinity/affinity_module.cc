@@ -86,7 +86,7 @@ ExchangeState& AffinityModule::state_of(Exchange& exchange) {
 }
 
 Verdict AffinityModule::on_select(Exchange& exchange, Candidates& candidates) {
-  const Turn turn{exchange, candidates, state_of(exchange)};
+  const Turn turn{candidates, state_of(exchange)};
   switch (turn.state.claim) {
     case Claim::kToken:
       return follow_token(turn);
@@ -100,25 +100,25 @@ Verdict AffinityModule::on_select(Exchange& exchange, Candidates& candidates) {
   return Verdict::kNext;
 }
 
-Verdict AffinityModule::follow_token(const Turn& turn) {
+Verdict AffinityModule::follow_token(Turn turn) {
   const TokenFacts& facts = turn.state.facts;
   const Cause of_token = judge_token(facts, settings_.rules, worker_.wall_now());
   if (of_token != Cause::kNone) return settle(turn, of_token, nullptr);
-  if (turn.state.replica >= turn.candidates.size() || turn.exchange.session.is_lost)
+  if (turn.state.replica >= turn.candidates.size() || turn.exchange().session.is_lost)
     return settle(turn, Cause::kGone, nullptr);
   const Replica& replica = turn.candidates.at(turn.state.replica);
   if (settings_.rules.is_strict && is_other_life(facts, *replica.vitals))
     return settle(turn, Cause::kGone, nullptr);
-  const Cause of_replica = judge_replica(turn.candidates, turn.exchange, replica);
-  if (of_replica == Cause::kDraining && may_carry(turn.exchange, turn.state) &&
-      turn.exchange.carrier->shall_leave(replica))
+  const Cause of_replica = judge_replica(turn.candidates, turn.exchange(), replica);
+  if (of_replica == Cause::kDraining && may_carry(turn.exchange(), turn.state) &&
+      turn.exchange().carrier->shall_leave(replica))
     return carry(turn, of_replica, &replica);
   if (of_replica != Cause::kNone) return settle(turn, of_replica, &replica);
   return choose(turn, replica, Outcome::kHit, Cause::kNone);
 }
 
-Verdict AffinityModule::carry(const Turn& turn, Cause cause, const Replica* home) {
-  Exchange& exchange = turn.exchange;
+Verdict AffinityModule::carry(Turn turn, Cause cause, const Replica* home) {
+  Exchange& exchange = turn.exchange();
   const SessionCarrier::Place place = exchange.carrier->find(exchange, turn.state.session_id);
   switch (place.kind) {
     case SessionCarrier::Kind::kMoved:
@@ -138,8 +138,8 @@ Verdict AffinityModule::carry(const Turn& turn, Cause cause, const Replica* home
   return end(turn, cause, settings_.policy_for(cause, turn.state.source->kind));
 }
 
-Verdict AffinityModule::follow_moved(const Turn& turn, const SessionCarrier::Place& place) {
-  Exchange& exchange = turn.exchange;
+Verdict AffinityModule::follow_moved(Turn turn, const SessionCarrier::Place& place) {
+  Exchange& exchange = turn.exchange();
   exchange.session.original_id = place.original_id;
   exchange.session.is_carried = true;
   exchange.request.fields.set(FieldName::kMcpSessionId, place.original_id);
@@ -158,14 +158,14 @@ Verdict AffinityModule::follow_moved(const Turn& turn, const SessionCarrier::Pla
   return carry(turn, cause, nullptr);
 }
 
-Verdict AffinityModule::follow_key(const Turn& turn) {
+Verdict AffinityModule::follow_key(Turn turn) {
   const Candidates& candidates = turn.candidates;
   const std::uint32_t owner = table_.first_of(turn.state.key, [&](std::uint32_t i) {
     return i < candidates.size() && candidates.is_fit(candidates.at(i));
   });
   if (owner == kNoReplica) return Verdict::kNext;
   const Replica& replica = candidates.at(owner);
-  const Cause cause = judge_replica(candidates, turn.exchange, replica);
+  const Cause cause = judge_replica(candidates, turn.exchange(), replica);
   if (cause != Cause::kNone) return settle(turn, cause, &replica);
   if (turn.state.source->kind == Source::Kind::kPrincipal) {
     // Somebody's requests are together for the sake of warm caches, not because one replica alone
@@ -177,14 +177,14 @@ Verdict AffinityModule::follow_key(const Turn& turn) {
   return choose(turn, replica, Outcome::kHit, Cause::kNone);
 }
 
-Verdict AffinityModule::place_first(const Turn& turn) {
+Verdict AffinityModule::place_first(Turn turn) {
   ExchangeState& state = turn.state;
-  turn.exchange.affinity.outcome =
+  turn.exchange().affinity.outcome =
       state.may_set_cookie || settings_.has_sessions ? Outcome::kNew : Outcome::kNone;
-  turn.exchange.affinity.cause = Cause::kNone;
-  if (!state.may_set_cookie || turn.exchange.client.is_trusted) return Verdict::kNext;
+  turn.exchange().affinity.cause = Cause::kNone;
+  if (!state.may_set_cookie || turn.exchange().client.is_trusted) return Verdict::kNext;
 
-  ConnectionMemory& memory = ClaimReader::memory_of(turn.exchange.client, plan_.serial());
+  ConnectionMemory& memory = ClaimReader::memory_of(turn.exchange().client, plan_.serial());
   if (!state.is_in_burst) {
     if (memory.is_burst_over) return Verdict::kNext;
     state.is_in_burst = true;
@@ -194,24 +194,24 @@ Verdict AffinityModule::place_first(const Turn& turn) {
     memory.burst_replica = memory.leader->replica->index;
   }
   const bool is_leading = memory.leader == nullptr && memory.burst_replica == kNoReplica;
-  if (is_leading) memory.leader = &turn.exchange;
-  if (memory.leader == &turn.exchange || memory.burst_replica >= turn.candidates.size())
+  if (is_leading) memory.leader = &turn.exchange();
+  if (memory.leader == &turn.exchange() || memory.burst_replica >= turn.candidates.size())
     return Verdict::kNext;
   const Replica& replica = turn.candidates.at(memory.burst_replica);
   if (turn.candidates.standing(replica) != Standing::kReady) return Verdict::kNext;
   return choose(turn, replica, Outcome::kNew, Cause::kNone);
 }
 
-Verdict AffinityModule::settle(const Turn& turn, Cause cause, const Replica* replica) {
+Verdict AffinityModule::settle(Turn turn, Cause cause, const Replica* replica) {
   const Policy& policy = settings_.policy_for(cause, turn.state.source->kind);
   if (replica != nullptr && wait(turn, cause, *replica, policy.wait)) return Verdict::kSettled;
-  if (policy.is_carried_if_possible && is_loss(cause) && may_carry(turn.exchange, turn.state))
+  if (policy.is_carried_if_possible && is_loss(cause) && may_carry(turn.exchange(), turn.state))
     return carry(turn, cause, nullptr);
   if (policy.then == Measure::kKeep) return choose(turn, *replica, Outcome::kHit, cause);
   return end(turn, cause, policy);
 }
 
-Verdict AffinityModule::end(const Turn& turn, Cause cause, const Policy& policy) {
+Verdict AffinityModule::end(Turn turn, Cause cause, const Policy& policy) {
   switch (policy.then) {
     case Measure::kKeep:
     case Measure::kMove:
@@ -223,10 +223,10 @@ Verdict AffinityModule::end(const Turn& turn, Cause cause, const Policy& policy)
   return Verdict::kNext;
 }
 
-bool AffinityModule::wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most) {
+bool AffinityModule::wait(Turn turn, Cause cause, const Replica& replica, Duration at_most) {
   ExchangeState& state = turn.state;
   // One wait an exchange: afterwards it may queue for any replica, and is asked again there.
-  if (turn.exchange.is_waiting_over) state.is_wait_over = true;
+  if (turn.exchange().is_waiting_over) state.is_wait_over = true;
   if (at_most <= Duration::zero() || state.is_wait_over) return false;
   if (cause == Cause::kGone || !may_come_back(turn.candidates, replica)) return false;
   if (!state.has_waited) {
@@ -243,9 +243,9 @@ bool AffinityModule::wait(const Turn& turn, Cause cause, const Replica& replica,
   return true;
 }
 
-Verdict AffinityModule::move(const Turn& turn, Cause cause) {
-  turn.exchange.affinity.outcome = Outcome::kMoved;
-  turn.exchange.affinity.cause = cause;
+Verdict AffinityModule::move(Turn turn, Cause cause) {
+  turn.exchange().affinity.outcome = Outcome::kMoved;
+  turn.exchange().affinity.cause = cause;
   if (turn.state.claim != Claim::kKey) return Verdict::kNext;  // balance places it
   const Candidates& candidates = turn.candidates;
   const std::uint32_t next = table_.first_of(turn.state.key, [&](std::uint32_t i) {
@@ -256,9 +256,9 @@ Verdict AffinityModule::move(const Turn& turn, Cause cause) {
   return choose(turn, candidates.at(next), Outcome::kMoved, cause);
 }
 
-void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status) {
-  turn.exchange.affinity.outcome = Outcome::kRefused;
-  turn.exchange.affinity.cause = cause;
+void AffinityModule::refuse(Turn turn, Cause cause, std::uint16_t status) {
+  turn.exchange().affinity.outcome = Outcome::kRefused;
+  turn.exchange().affinity.cause = cause;
   turn.state.is_cookie_over = is_final(cause) && turn.state.source->kind == Source::Kind::kCookie;
   Answer answer;
   answer.status = status;
@@ -271,13 +271,12 @@ void AffinityModule::refuse(const Turn& turn, Cause cause, std::uint16_t status)
   turn.candidates.refuse(answer);
 }
 
-Verdict AffinityModule::choose(const Turn& turn, const Replica& replica, Outcome outcome,
-                               Cause cause) {
+Verdict AffinityModule::choose(Turn turn, const Replica& replica, Outcome outcome, Cause cause) {
   if (outcome == Outcome::kHit && turn.state.claim == Claim::kToken) {
     const SessionKind kind = turn.state.is_session() ? SessionKind::kId : SessionKind::kCookie;
     replica.vitals->share(worker_.worker()).note_hit(kind, session_bucket(worker_.wall_now()));
   }
-  AffinityFacts& facts = turn.exchange.affinity;
+  AffinityFacts& facts = turn.exchange().affinity;
   facts.outcome = outcome;
   facts.cause = cause;
   if (turn.state.has_waited && outcome == Outcome::kHit) {

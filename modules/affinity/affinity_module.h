@@ -28,30 +28,31 @@ class AffinityModule final : public Module {
   void on_done(const Exchange& exchange) noexcept override;
 
  private:
-  /// One select phase: everything its steps share.
+  /// One select phase: what its steps share; passed in registers.
   struct Turn {
-    Exchange& exchange;
     Candidates& candidates;
     ExchangeState& state;
+
+    [[nodiscard]] Exchange& exchange() const noexcept { return candidates.exchange(); }
   };
 
   [[nodiscard]] ExchangeState& state_of(Exchange& exchange);
-  Verdict place_first(const Turn& turn);
-  Verdict follow_token(const Turn& turn);
-  Verdict follow_key(const Turn& turn);
+  [[gnu::noinline]] Verdict place_first(Turn turn);
+  Verdict follow_token(Turn turn);
+  [[gnu::noinline]] Verdict follow_key(Turn turn);
   /// What the policy for `cause` says; `replica` is the one meant, or null where there is none.
-  Verdict settle(const Turn& turn, Cause cause, const Replica* replica);
-  Verdict move(const Turn& turn, Cause cause);
-  Verdict end(const Turn& turn, Cause cause, const Policy& policy);
+  [[gnu::noinline]] Verdict settle(Turn turn, Cause cause, const Replica* replica);
+  Verdict move(Turn turn, Cause cause);
+  Verdict end(Turn turn, Cause cause, const Policy& policy);
   /// A session whose replica is lost to it, as whoever carries sessions over says. Where it cannot
   /// be carried over it stays on `home`, if one is given.
-  Verdict carry(const Turn& turn, Cause cause, const Replica* home);
-  Verdict follow_moved(const Turn& turn, const SessionCarrier::Place& place);
-  void refuse(const Turn& turn, Cause cause, std::uint16_t status);
-  [[nodiscard]] bool wait(const Turn& turn, Cause cause, const Replica& replica, Duration at_most);
-  Verdict choose(const Turn& turn, const Replica& replica, Outcome outcome, Cause cause);
+  [[gnu::noinline]] Verdict carry(Turn turn, Cause cause, const Replica* home);
+  Verdict follow_moved(Turn turn, const SessionCarrier::Place& place);
+  [[gnu::noinline]] void refuse(Turn turn, Cause cause, std::uint16_t status);
+  [[nodiscard]] bool wait(Turn turn, Cause cause, const Replica& replica, Duration at_most);
+  Verdict choose(Turn turn, const Replica& replica, Outcome outcome, Cause cause);
   void count(const AffinityFacts& facts) noexcept;
-  [[nodiscard]] Counter& counter_for(const AffinityFacts& facts);
+  [[gnu::noinline]] [[nodiscard]] Counter& counter_for(const AffinityFacts& facts);
 
   const AffinityPlan& plan_;
   const AffinitySettings& settings_;

@@ -31,14 +31,13 @@ bool accepts_json_and_events(const HeaderList& fields) noexcept {
 }
 
 Field* only_cookie_field(HeaderList& fields) noexcept {
-  const auto is_cookie = [](const Field& field) {
-    return field.id == FieldName::kCookie && !field.is_removed;
-  };
-  const std::span<Field> all = fields.fields();
-  const auto found = std::find_if(all.begin(), all.end(), is_cookie);
-  if (found == all.end() || std::find_if(found + 1, all.end(), is_cookie) != all.end())
-    return nullptr;
-  return &*found;
+  Field* only = nullptr;
+  for (Field& field : fields.fields()) {
+    if (field.id != FieldName::kCookie || field.is_removed) continue;
+    if (only != nullptr) return nullptr;
+    only = &field;
+  }
+  return only;
 }
 
 std::string_view unquoted(std::string_view value) noexcept {
@@ -126,13 +125,18 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   // Mostly there is nothing else in it.
   if (held->cut_bytes == all.size()) {
     field.is_removed = true;
-    return true;
+  } else {
+    cut(exchange, field, *held);
   }
-  const std::string_view before = all.substr(0, held->cut_begin);
-  const std::string_view behind = all.substr(held->cut_begin + held->cut_bytes);
+  return true;
+}
+
+void ClaimReader::cut(Exchange& exchange, Field& field, const ConnectionMemory& held) {
+  const std::string_view all = field.value();
+  const std::string_view before = all.substr(0, held.cut_begin);
+  const std::string_view behind = all.substr(held.cut_begin + held.cut_bytes);
   exchange.request.fields.replace(field,
                                   behind.empty() ? before : exchange.arena.join(before, behind));
-  return true;
 }
 
 void ClaimReader::note_field(Exchange& exchange, std::string_view before,
@@ -154,6 +158,10 @@ void ClaimReader::read(Exchange& exchange, ExchangeState& state) {
   const bool may_have_cookies = settings_.cookie.has_value() && fields.may_have(FieldName::kCookie);
   Field* field = may_have_cookies && is_cookie_first_ ? only_cookie_field(fields) : nullptr;
   if (field != nullptr && read_known_field(exchange, state, *field)) return;
+  read_anew(exchange, state, field);
+}
+
+void ClaimReader::read_anew(Exchange& exchange, ExchangeState& state, const Field* field) {
   const std::string_view sent = field == nullptr ? std::string_view{} : field->value();
 
   if (settings_.has_sessions && !settings_.is_learning) exchange.sealer = &sealer_;
@@ -165,7 +173,8 @@ void ClaimReader::read(Exchange& exchange, ExchangeState& state) {
       break;
     }
   }
-  if (may_have_cookies) strip_cookies(exchange, state);
+  if (settings_.cookie && exchange.request.fields.may_have(FieldName::kCookie))
+    strip_cookies(exchange, state);
   if (field != nullptr && state.claim == Claim::kToken) note_field(exchange, sent, *field);
 }
 

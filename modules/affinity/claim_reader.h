@@ -27,9 +27,12 @@ class ClaimReader {
   /// The memory that the plan of that serial has of the connection, made where there is none.
   [[nodiscard]] static ConnectionMemory& memory_of(ClientFacts& client, std::uint64_t plan);
   /// An exchange of its connection's burst is done.
-  static void leave_burst(const Exchange& exchange, std::uint64_t plan) noexcept;
+  [[gnu::noinline]] static void leave_burst(const Exchange& exchange, std::uint64_t plan) noexcept;
 
  private:
+  /// Reads every source of the pool; `field` is the only Cookie field, where there is just one and
+  /// it may tell.
+  [[gnu::noinline]] void read_anew(Exchange& exchange, ExchangeState& state, const Field* field);
   [[nodiscard]] bool read_source(Exchange& exchange, ExchangeState& state, const Source& source);
   [[nodiscard]] bool read_session(Exchange& exchange, ExchangeState& state);
   /// The session id in the query of a legacy POST.
@@ -44,6 +47,8 @@ class ClaimReader {
   /// Reads a Cookie field that is the same, octet for octet, as the last one of this connection;
   /// false for any other.
   [[nodiscard]] bool read_known_field(Exchange& exchange, ExchangeState& state, Field& field) const;
+  /// Takes limpet's cookie out of `field`, which is the one that the connection remembers.
+  [[gnu::noinline]] static void cut(Exchange& exchange, Field& field, const ConnectionMemory& held);
   /// Notes the Cookie field in which the cookie just opened came, and what stripping left of it.
   void note_field(Exchange& exchange, std::string_view before, const Field& after) const;
   /// What the client sent: a cookie's value, or a whole session id with the original id that its

@@ -32,19 +32,20 @@ bool is_well_formed(std::string_view id) noexcept {
          std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
-using Bytes [[gnu::vector_size(16)]] = unsigned char;
+using Bytes [[gnu::vector_size(16)]] = signed char;
+using Words [[gnu::vector_size(16)]] = std::uint64_t;
 
 // 16 bytes as 32 digits, all at once.
 void put_hex(char* at, std::uint64_t first, std::uint64_t second) noexcept {
-  Bytes bytes;
-  std::memcpy(&bytes, &first, sizeof first);
-  std::memcpy(reinterpret_cast<char*>(&bytes) + sizeof first, &second, sizeof second);
-  const auto digits = [](Bytes nibbles) -> Bytes {
-    const Bytes letters = reinterpret_cast<Bytes>(nibbles > 9) & ('a' - '9' - 1);
-    return nibbles + '0' + letters;
+  const Words words = {first, second};
+  constexpr std::uint64_t kLowNibbles = 0x0f0f0f0f0f0f0f0f;
+  const auto digits = [](Words nibbles) -> Bytes {
+    const auto values = reinterpret_cast<Bytes>(nibbles);
+    const Bytes letters = reinterpret_cast<Bytes>(values > 9) & ('a' - '9' - 1);
+    return values + '0' + letters;
   };
-  const Bytes high = digits(bytes >> 4);
-  const Bytes low = digits(bytes & 15);
+  const Bytes high = digits(words >> 4 & kLowNibbles);
+  const Bytes low = digits(words & kLowNibbles);
   const Bytes front =
       __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const Bytes back = __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,

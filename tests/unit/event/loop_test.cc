@@ -53,7 +53,7 @@ TEST_CASE("an edge is told once, and again only when more arrives") {
   watch.start(loop, here.number(), Watch::Trigger::kEdgeBoth);
   REQUIRE(::write(there.number(), "x", 1) == 1);
   loop.turn();
-  CHECK(told.last.is_readable);
+  CHECK(told.last.is_readable());
   const int before = told.times;
   Counting errand(loop);  // keeps the next turn from waiting
   loop.run_soon(errand);
@@ -73,8 +73,8 @@ TEST_CASE("the end of the other half is told together with the bytes before it")
   there.reset();
   watch.start(loop, here.number(), Watch::Trigger::kEdgeBoth);
   loop.turn();
-  CHECK(told.last.is_readable);
-  CHECK(told.last.is_ending);
+  CHECK(told.last.is_readable());
+  CHECK(told.last.is_ending());
 }
 
 TEST_CASE("an errand runs once per asking, and one that asks again waits for the next turn") {

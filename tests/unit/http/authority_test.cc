@@ -26,7 +26,8 @@ struct Resolved {
     head.version = version;
     if (host != nullptr) head.fields.add(FieldName::kHost, host);
     head.fields.add(FieldName::kAccept, "*/*");
-    refusal = resolve_target(head, target);
+    head.target = target;
+    refusal = resolve_target(head);
   }
   Arena arena;
   RequestHead head;

@@ -54,7 +54,7 @@ TEST_CASE("forwarded: an untrusted client's claims are replaced") {
                    {"via", "1.0 fred"},
                    {"x-own", "1"}});
   CHECK(
-      request.forwarded({"192.0.2.1", "http", ClientTrust::kUntrusted, ForwardedField::kOff}) ==
+      request.forwarded({"192.0.2.1", false, ClientTrust::kUntrusted, ForwardedField::kOff}) ==
       "via=1.0 "
       "fred|x-own=1|x-forwarded-for=192.0.2.1|x-forwarded-host=a.example:80|x-forwarded-proto=http|"
       "via=1.1 limpet");
@@ -67,7 +67,7 @@ TEST_CASE("forwarded: a trusted client's claims are kept and appended to") {
                    {"x-forwarded-host", "b.example"},
                    {"x-forwarded-port", "443"},
                    {"forwarded", "for=192.0.2.7"}});
-  CHECK(request.forwarded({"10.0.0.2", "http", ClientTrust::kTrusted, ForwardedField::kOn}) ==
+  CHECK(request.forwarded({"10.0.0.2", false, ClientTrust::kTrusted, ForwardedField::kOn}) ==
         "x-forwarded-proto=https|x-forwarded-host=b.example|x-forwarded-port=443|"
         "x-forwarded-for=192.0.2.7, 10.0.0.1, 10.0.0.2|"
         "forwarded=for=192.0.2.7, for=10.0.0.2;proto=http;host=\"a.example:80\"|via=1.1 limpet");
@@ -78,12 +78,12 @@ TEST_CASE("forwarded: IPv6 and unknown clients are written by RFC 7239, HTTP/1.0
   six.head.authority = "a";
   six.head.version = HttpVersion::kHttp10;
   CHECK(
-      six.forwarded({"2001:db8::1", "https", ClientTrust::kUntrusted, ForwardedField::kOn}) ==
+      six.forwarded({"2001:db8::1", true, ClientTrust::kUntrusted, ForwardedField::kOn}) ==
       "x-forwarded-for=2001:db8::1|x-forwarded-host=a|"
       "forwarded=for=\"[2001:db8::1]\";proto=https;host=a|x-forwarded-proto=https|via=1.0 limpet");
   Request unix_socket({});
   unix_socket.head.authority = {};
-  CHECK(unix_socket.forwarded({"", "http", ClientTrust::kUntrusted, ForwardedField::kOn}) ==
+  CHECK(unix_socket.forwarded({"", false, ClientTrust::kUntrusted, ForwardedField::kOn}) ==
         "forwarded=for=unknown;proto=http|x-forwarded-proto=http|via=1.1 limpet");
 }
 

@@ -18,7 +18,8 @@ struct Stripped {
       : list(arena) {
     for (const auto& [name, value] : fields)
       list.add_copy(name, value);
-    refusal = strip_hop_by_hop(list, kind, said);
+    said = strip_hop_by_hop(list, kind);
+    refusal = said.refusal();
   }
   Arena arena;
   HeaderList list;
