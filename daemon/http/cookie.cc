@@ -77,7 +77,7 @@ std::optional<std::string_view> CookieScan::next() noexcept {
       if (fields_.empty()) return std::nullopt;
       const Field& field = fields_.front();
       fields_ = fields_.subspan(1);
-      if (field.id == FieldName::kCookie && !field.is_removed) rest_ = field.value();
+      if (field.id == FieldName::kCookie && !field.is_removed()) rest_ = field.value();
     }
     const std::optional<std::string_view> value = value_of(text::cut(rest_, ';'), name_);
     if (value) return value;
@@ -88,7 +88,7 @@ std::size_t remove_cookie(HeaderList& fields, std::string_view name) {
   std::size_t removed = 0;
   if (!fields.may_have(FieldName::kCookie)) return removed;
   for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kCookie || field.is_removed) continue;
+    if (field.id != FieldName::kCookie || field.is_removed()) continue;
     // Most fields do not have it and must not be copied.
     if (field.value().find(name) == std::string_view::npos) continue;
     char* const copy = fields.arena().allocate_text(field.value().size());
@@ -96,8 +96,8 @@ std::size_t remove_cookie(HeaderList& fields, std::string_view name) {
     char* const end = copy_without(field.value(), name, copy, removed);
     if (removed == before) continue;
     const std::string_view left{copy, static_cast<std::size_t>(end - copy)};
-    field.is_removed = text::trim(left).empty();
     fields.replace(field, left);
+    if (text::trim(left).empty()) fields.remove(field);
   }
   return removed;
 }

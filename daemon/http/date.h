@@ -33,12 +33,13 @@ class DateCache {
     return {line_.data(), line_.size()};
   }
   static constexpr std::size_t kNameBytes = 4;
+  static constexpr std::size_t kLineBytes = kNameBytes + 2 + kDateBytes + 2;
 
  private:
   void renew(WallSeconds now) noexcept;
 
   WallSeconds second_ = WallSeconds::min();
-  std::array<char, kNameBytes + 2 + kDateBytes + 2> line_ = {'d', 'a', 't', 'e', ':', ' '};
+  std::array<char, kLineBytes> line_ = {'d', 'a', 't', 'e', ':', ' '};
 };
 
 }  // namespace limpet

@@ -95,7 +95,7 @@ class EntriesBackwards {
       if (fields_.empty()) return false;
       const Field& field = fields_.back();
       fields_ = fields_.first(fields_.size() - 1);
-      if (field.id != id_ || field.is_removed) continue;
+      if (field.id != id_ || field.is_removed()) continue;
       value_ = field.value();
       has_value_ = true;
     }
@@ -148,7 +148,7 @@ void remove_forwarding(HeaderList& fields) noexcept {
   for (Field& field : fields.fields()) {
     const bool is_known = (HeaderList::bit(field.id) & kForwardingNames) != 0;
     if (is_known || (field.id == FieldName::kOther && field.name().starts_with(kStart)))
-      field.is_removed = true;
+      fields.remove(field);
   }
 }
 
@@ -156,7 +156,7 @@ void remove_forwarding(HeaderList& fields) noexcept {
 [[gnu::noinline]] void append(HeaderList& fields, FieldName id, std::string_view value) {
   std::string_view joined;
   for (const Field& field : fields.fields()) {
-    if (field.id != id || field.is_removed || field.value().empty()) continue;
+    if (field.id != id || field.is_removed() || field.value().empty()) continue;
     joined = joined.empty() ? field.value() : fields.arena().join(joined, ", ", field.value());
   }
   fields.set(

@@ -111,7 +111,7 @@ Refusal framing_by_fields(const HeaderList& fields, HttpVersion version, BodyLen
   const Field* length = nullptr;
   const Field* coding = nullptr;
   for (const Field& field : fields.fields()) {
-    if ((kLengthFields >> static_cast<unsigned>(field.id) & 1) == 0 || field.is_removed) continue;
+    if ((kLengthFields >> static_cast<unsigned>(field.id) & 1) == 0 || field.is_removed()) continue;
     const bool is_length = field.id == FieldName::kContentLength;
     if ((is_length ? length : coding) != nullptr) return refused_twice(field.id);
     (is_length ? length : coding) = &field;
@@ -125,6 +125,7 @@ Refusal framing_by_fields(const HeaderList& fields, HttpVersion version, BodyLen
   if (bytes == kNoLength)
     return bad("RFC 9112 section 6.3: Content-Length is not one decimal number");
   body = {bytes == 0 ? BodyLength::Kind::kNone : BodyLength::Kind::kKnown, bytes};
+  body.is_told = length->value().front() != '0';
   return {};
 }
 

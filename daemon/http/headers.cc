@@ -84,26 +84,26 @@ void HeaderList::add_copy(std::string_view lower_case_name, std::string_view val
 
 void HeaderList::remove_present(FieldName id) noexcept {
   for (Field& field : fields()) {
-    if (field.id == id) field.is_removed = true;
+    if (field.id == id) remove(field);
   }
 }
 
 void HeaderList::remove(std::string_view lower_case_name) noexcept {
   for (Field& field : fields()) {
-    if (field.name() == lower_case_name) field.is_removed = true;
+    if (field.name() == lower_case_name) remove(field);
   }
 }
 
 const Field* HeaderList::find(std::string_view lower_case_name) const noexcept {
   for (const Field& field : fields()) {
-    if (!field.is_removed && field.name() == lower_case_name) return &field;
+    if (!field.is_removed() && field.name() == lower_case_name) return &field;
   }
   return nullptr;
 }
 
 const Field* HeaderList::find_present(FieldName id) const noexcept {
   for (const Field& field : fields()) {
-    if (field.id == id && !field.is_removed) return &field;
+    if (field.id == id && !field.is_removed()) return &field;
   }
   return nullptr;
 }
@@ -113,6 +113,7 @@ void HeaderList::grow() {
   // No constructors: add() writes every member of a field.
   auto* bigger = static_cast<Field*>(arena_->allocate(sizeof(Field) * wanted));
   if (count_ > 0) std::memcpy(bigger, fields_, sizeof(Field) * count_);
+  run_end_ = bigger + (run_end_ - fields_);
   fields_ = bigger;
   capacity_ = wanted;
 }

@@ -76,8 +76,9 @@ class Field {
   static constexpr std::size_t kSeparatorBytes = 2;  ///< ": ", and as much for CRLF
 
   FieldName id = FieldName::kOther;
-  bool is_removed : 1 = false;
 
+  /// Whether it is to be treated as if it were not there; HeaderList::remove() makes it so.
+  [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
   /// Makes it a field of two texts. Both of these are for fields that are not committed yet.
   void set(FieldName name_id, std::string_view name, std::string_view value) noexcept {
     name_data_ = name.data();
@@ -102,7 +103,7 @@ class Field {
   /// Whether line() is what to send, if it is to be sent: the HTTP/1 writer copies runs of such
   /// fields in one piece.
   [[nodiscard]] bool is_line() const noexcept { return is_line_; }
-  [[nodiscard]] bool stands_as_line() const noexcept { return is_line_ && !is_removed; }
+  [[nodiscard]] bool stands_as_line() const noexcept { return is_line_ && !is_removed_; }
   /// The whole line, with its CRLF; only where is_line().
   [[nodiscard]] std::string_view line() const noexcept { return {name_data_, line_bytes()}; }
   /// What it takes as a line of HTTP/1.
@@ -122,11 +123,12 @@ class Field {
 
   // One store.
   void begin(Form form) noexcept {
-    is_removed = false;
+    is_removed_ = false;
     is_line_ = form == Form::kLine;
     unused_ = 0;
   }
 
+  bool is_removed_ : 1 = false;
   bool is_line_ : 1 = false;
   std::uint8_t unused_ : 6 = 0;
   std::uint16_t name_bytes_ = 0;
@@ -172,7 +174,7 @@ class HeaderList {
   }
   /// Uses `count` fields at `place`, in the arena, before it takes more; for an empty list.
   void lend(Field* place, std::uint16_t count) noexcept {
-    fields_ = place;
+    fields_ = run_end_ = place;
     capacity_ = count;
   }
   /// Takes in `count` of the fields reserved; `present` holds the bit of each one's id, and their
@@ -182,10 +184,19 @@ class HeaderList {
     present_ |= present;
     line_bytes_ += static_cast<std::uint32_t>(line_bytes);
   }
+  /// The same of fields whose lines stand side by side in memory, for an empty list.
+  void commit_run(std::size_t count, std::uint64_t present, std::size_t line_bytes) noexcept {
+    commit(count, present, line_bytes);
+    run_end_ = fields_ + count_;
+  }
+  /// Those of commit_run(), up to the first that was removed or changed since: to be sent as they
+  /// came, in one piece.
+  [[nodiscard]] std::span<const Field> run() const noexcept { return {fields_, run_end_}; }
   /// Gives `field`, one of this list, another value, borrowed; it is no longer the line that it was
   /// made from.
   void replace(Field& field, std::string_view value) noexcept {
     field.replace_value(value);
+    end_run_at(field);
     line_bytes_ += static_cast<std::uint32_t>(value.size());
   }
   /// What all fields take as lines of HTTP/1 at most: removed ones count as well.
@@ -199,6 +210,11 @@ class HeaderList {
     return (present_ & names) != 0;
   }
 
+  /// Removes `field`, one of this list.
+  void remove(Field& field) noexcept {
+    field.is_removed_ = true;
+    end_run_at(field);
+  }
   void remove(FieldName id) noexcept {
     if (may_have(id)) remove_present(id);
   }
@@ -218,7 +234,7 @@ class HeaderList {
   /// False is certain, true means perhaps (removed fields count).
   [[nodiscard]] bool may_have(FieldName id) const noexcept { return (present_ & bit(id)) != 0; }
 
-  /// Every field, the removed ones among them: skip those with is_removed.
+  /// Every field, the removed ones among them: skip those with is_removed().
   [[nodiscard]] std::span<const Field> fields() const noexcept { return {fields_, count_}; }
   [[nodiscard]] std::span<Field> fields() noexcept { return {fields_, count_}; }
   [[nodiscard]] Arena& arena() const noexcept { return *arena_; }
@@ -234,9 +250,13 @@ class HeaderList {
     return fields_[count_++];
   }
   void grow();
+  void end_run_at(Field& field) noexcept {
+    if (&field < run_end_) run_end_ = &field;
+  }
 
   Arena* arena_;
   Field* fields_ = nullptr;
+  Field* run_end_ = nullptr;
   std::uint64_t present_ = 0;
   std::uint16_t count_ = 0;
   std::uint16_t capacity_ = 0;

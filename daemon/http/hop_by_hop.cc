@@ -23,7 +23,7 @@ constexpr std::array kNeverNominated = {
 
 void remove_named(HeaderList& fields, std::string_view option) noexcept {
   for (Field& field : fields.fields()) {
-    if (equals_ignoring_case(field.name(), option)) field.is_removed = true;
+    if (equals_ignoring_case(field.name(), option)) fields.remove(field);
   }
 }
 
@@ -93,8 +93,9 @@ HopByHop strip_hop_by_hop(HeaderList& fields, MessageKind kind) noexcept {
   std::size_t options = 0;
   for (Field& field : fields.fields()) {
     if ((kHopByHopFields & HeaderList::bit(field.id)) == 0) continue;
-    // A nominated Connection, TE or Upgrade is read all the same: is_removed is not asked.
-    field.is_removed = true;
+    // A nominated Connection, TE or Upgrade is read all the same: whether it is removed is not
+    // asked.
+    fields.remove(field);
     if (field.id == FieldName::kConnection) {
       read_connection(field.value(), fields, kind, said, options);
       if (said.fault != nullptr) return said;

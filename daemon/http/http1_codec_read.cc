@@ -393,8 +393,11 @@ Refusal Http1Codec::read_trailer_fields(std::string_view section, const LineEnds
   if (charged > limits_->header_bytes) return kHeadTooLarge;
   bool has_any = false;
   for (Field& field : trailers.fields()) {
-    field.is_removed = !is_trailer_allowed(field);
-    has_any = has_any || !field.is_removed;
+    if (is_trailer_allowed(field)) {
+      has_any = true;
+    } else {
+      trailers.remove(field);
+    }
   }
   if (!has_any) return {};
   events.add(StreamEvent::Kind::kTrailers).trailers = &trailers;

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <span>
 
 #include "daemon/base/check.h"
 #include "daemon/base/text.h"
@@ -72,32 +73,50 @@ inline char* put_decimal(char* at, std::uint64_t value) noexcept {
   return put(at, "\r\n");
 }
 
-// Writes every field but the removed and those of `skipped`. Lines that stand side by side in
-// memory are copied in one piece.
-[[gnu::always_inline]] inline char* put_fields(char* at, const HeaderList& list,
-                                               std::uint64_t skipped) noexcept {
-  const char* run = nullptr;
-  const char* run_end = nullptr;
-  for (const Field& field : list.fields()) {
+// A run of lines side by side, which are copied in one piece.
+struct Run {
+  const char* begin = nullptr;
+  const char* end = nullptr;
+};
+
+// Writes every field but the removed and those of `skipped`, behind the run begun.
+[[gnu::always_inline]] inline char* put_each(char* at, std::span<const Field> fields,
+                                             std::uint64_t skipped, Run run) noexcept {
+  for (const Field& field : fields) {
     if ((skipped >> static_cast<unsigned>(field.id) & 1) != 0) continue;
     if (!field.is_line()) [[unlikely]] {
-      if (field.is_removed) continue;
-      at = put(at, {run, run_end});
-      run = run_end = nullptr;
+      if (field.is_removed()) continue;
+      at = put(at, {run.begin, run.end});
+      run = {};
       at = put_parts(at, field);
       continue;
     }
-    if (field.is_removed) continue;
+    if (field.is_removed()) continue;
     DCHECK_THAT(field.line().ends_with("\r\n"));
     DCHECK_THAT(field.value().data() == field.name().end() + 2);
     const char* const line = field.line().data();
-    if (line != run_end) {
-      at = put(at, {run, run_end});
-      run = line;
+    if (line != run.end) {
+      at = put(at, {run.begin, run.end});
+      run.begin = line;
     }
-    run_end = line + field.line().size();
+    run.end = line + field.line().size();
   }
-  return put(at, {run, run_end});
+  return put(at, {run.begin, run.end});
+}
+
+[[gnu::noinline]] char* put_all_but(char* at, const HeaderList& list,
+                                    std::uint64_t skipped) noexcept {
+  return put_each(at, list.fields(), skipped, {});
+}
+
+// Writes every field but the removed and those of `skipped`. Mostly there are none of these.
+[[gnu::always_inline]] inline char* put_fields(char* at, const HeaderList& list,
+                                               std::uint64_t skipped) noexcept {
+  if (list.may_have_any(skipped)) return put_all_but(at, list, skipped);
+  const std::span<const Field> as_it_came = list.run();
+  if (as_it_came.empty()) return put_each(at, list.fields(), 0, {});
+  const Run run = {as_it_came.front().line().begin(), as_it_came.back().line().end()};
+  return put_each(at, list.fields().subspan(as_it_came.size()), 0, run);
 }
 
 inline char* put_status_line(char* at, const ResponseHead& head, std::string_view reason) noexcept {
@@ -197,10 +216,8 @@ void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
     at = put(at, head.authority);
     at = put(at, "\r\n");
   }
-  // Most requests hold nothing that is not to be written.
-  at = head.fields.may_have_any(kOwnFields) ? put_fields(at, head.fields, kOwnFields)
-                                            : put_fields(at, head.fields, 0);
-  at = put_framing(at);
+  at = put_fields(at, head.fields, head.body.is_told ? kOwnButLength : kOwnFields);
+  if (!head.body.is_told) at = put_framing(at);
   // A length of nothing is passed on where the client said it, and left out where it did not.
   if (writing_ == Writing::kNothing && head.fields.find(FieldName::kContentLength) != nullptr) {
     at = put(at, "content-length: 0\r\n");
@@ -234,8 +251,9 @@ void Http1Codec::write_response_head(const ResponseHead& head, Buffer& out) {
                                 kStartLineExtra + kOwnBytesMax;
   char* const start = out.reserve(bytes_max);
   char* at = put_status_line(start, head, reason);
-  at = put_fields(at, head.fields, tells_length ? kOwnButLength : kOwnFields);
-  at = put_framing(at);
+  const bool is_told = tells_length || (head.body.is_told && writing_ == Writing::kKnown);
+  at = put_fields(at, head.fields, is_told ? kOwnButLength : kOwnFields);
+  if (!is_told) at = put_framing(at);
   if (writing_ == Writing::kNothing && !is_bodiless_message) at = put(at, "content-length: 0\r\n");
   if (!keep_alive_ || peer_version_ == HttpVersion::kHttp10 || !head.upgrade.empty()) {
     const std::string_view lifetime = keep_alive_ ? "keep-alive" : "close";

@@ -104,7 +104,7 @@ struct QuickHead {
   head.section_bytes = static_cast<std::uint32_t>(line + 2 - copy);
   // Of each line the name and the value, but neither ": " nor CRLF.
   head.charged_bytes = static_cast<std::uint32_t>(section + count * (kFieldCharge - 4));
-  fields.commit(count, present, section);
+  fields.commit_run(count, present, section);
   return true;
 }
 

@@ -27,7 +27,7 @@ constexpr std::size_t kHeldBytesMax = 4096;
   if (list == nullptr) return false;
   const auto fields = list->fields();
   return std::any_of(fields.begin(), fields.end(),
-                     [](const Field& field) { return !field.is_removed; });
+                     [](const Field& field) { return !field.is_removed(); });
 }
 
 // Whether `bytes` may go in whole, as the windows stand. That of a stream is what it began with,

@@ -208,7 +208,7 @@ void Http2HeadReader::join_cookies() {
   char* at = start;
   for (Field& field : fields_->fields()) {
     if (field.id != FieldName::kCookie) continue;
-    field.is_removed = true;
+    fields_->remove(field);
     if (field.value().empty()) continue;
     if (at != start) at = put(at, kBetween);
     at = put(at, field.value());
@@ -306,8 +306,11 @@ Refusal Http2HeadReader::finish_trailers(HeaderList*& trailers) {
   trailers = nullptr;
   if (refusal_.is_refused() || section_ != Section::kTrailers) return refusal_;
   for (Field& field : fields_->fields()) {
-    field.is_removed = !is_trailer_allowed(field);
-    if (!field.is_removed) trailers = fields_;
+    if (is_trailer_allowed(field)) {
+      trailers = fields_;
+    } else {
+      fields_->remove(field);
+    }
   }
   return {};
 }

@@ -132,7 +132,7 @@ char* FieldBlock::put(char* at, Http2FieldEncoder& encoder) const noexcept {
     at = encoder.put(at, pseudo_[i].name, pseudo_[i].value);
   if (list_ != nullptr) {
     for (const Field& field : list_->fields()) {
-      if (field.is_removed || (skipped_ & bit(field.id)) != 0) continue;
+      if (field.is_removed() || (skipped_ & bit(field.id)) != 0) continue;
       at = encoder.put(at, field.id, field.name(), field.value());
     }
   }
@@ -235,7 +235,7 @@ void submit_trailers(Http2Session& session, const Http2Stream& stream, const Hea
 
 void keep_trailers(const HeaderList& trailers, Buffer& kept) {
   for (const Field& field : trailers.fields()) {
-    if (field.is_removed || (kNeverWritten & bit(field.id)) != 0) continue;
+    if (field.is_removed() || (kNeverWritten & bit(field.id)) != 0) continue;
     const KeptField sizes{static_cast<std::uint32_t>(field.name().size()),
                           static_cast<std::uint32_t>(field.value().size())};
     std::memcpy(kept.reserve(sizeof sizes), &sizes, sizeof sizes);

@@ -97,7 +97,7 @@ AnswerForm answer_form(const HeaderList& request_fields) noexcept {
   if (is_grpc(request_fields.value(FieldName::kContentType))) return AnswerForm::kGrpc;
   if (!request_fields.may_have(FieldName::kAccept)) return AnswerForm::kPlain;
   for (const Field& field : request_fields.fields()) {
-    if (field.id != FieldName::kAccept || field.is_removed) continue;
+    if (field.id != FieldName::kAccept || field.is_removed()) continue;
     std::string_view rest = field.value();
     while (!rest.empty()) {
       std::string_view range = text::cut(rest, ',');

@@ -57,7 +57,7 @@ std::optional<std::string> parameter_of(const RequestHead& request,
   if (era_of(request) != Era::kModern) return std::nullopt;
   const Field* found = nullptr;
   for (const Field& field : request.fields.fields()) {
-    if (field.is_removed || !field.name().starts_with(kParameterPrefix) ||
+    if (field.is_removed() || !field.name().starts_with(kParameterPrefix) ||
         field.name().substr(kParameterPrefix.size()) != lower_case_name)
       continue;
     if (found != nullptr) return std::nullopt;

@@ -39,7 +39,14 @@ struct BodyLength {
     kUnknown,  ///< ends by itself: chunked, close-delimited, END_STREAM
     kTunnel,   ///< after 101 or CONNECT: bytes both ways until one side ends
   };
+  constexpr BodyLength() noexcept = default;
+  constexpr BodyLength(Kind its_kind, std::uint64_t its_bytes) noexcept
+      : kind(its_kind), bytes(its_bytes) {}
+
   Kind kind = Kind::kNone;
+  /// kKnown: the head's Content-Length is just these bytes as a number is written, so that it can
+  /// be sent on as it stands. Whoever gives a message another length makes a new BodyLength.
+  bool is_told = false;
   std::uint64_t bytes = 0;
 };
 

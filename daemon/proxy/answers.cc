@@ -79,10 +79,4 @@ bool is_event_stream(const ResponseHead& head) noexcept {
                                          "text/event-stream");
 }
 
-void add_response_fields(ResponseHead& head, std::string_view date_line) {
-  if (!head.fields.may_have(FieldName::kDate))
-    head.fields.add_line(FieldName::kDate, date_line, DateCache::kNameBytes);
-  add_via(head.fields, head.version);
-}
-
 }  // namespace limpet

@@ -24,8 +24,4 @@ namespace limpet {
 /// Whether the response is a stream of server-sent events, which ends only when somebody leaves.
 [[gnu::noinline]] [[nodiscard]] bool is_event_stream(const ResponseHead& head) noexcept;
 
-/// Via, and Date where the replica sent none (RFC 9110 sections 6.6.1, 7.6.3).
-/// `date_line` is the whole line (DateCache::line). Borrows: it, until the head is written.
-void add_response_fields(ResponseHead& head, std::string_view date_line);
-
 }  // namespace limpet

@@ -303,6 +303,8 @@ void Relay::on_request_body(std::string_view bytes) {
 void Relay::on_request_trailers(HeaderList& trailers) { request_trailers_ = &trailers; }
 
 void Relay::on_request_end() {
+  // Of a request without a body the head was the end.
+  if (is_request_end_sent_ && state_ != State::kTunnel) return;
   is_request_ended_ = true;
   if (state_ == State::kTunnel) {
     if (is_response_ended_) {
@@ -364,7 +366,7 @@ void Relay::on_response_head(ResponseHead& head) {
 void Relay::begin_response(ResponseHead& head) {
   exchange_.response = &head;
   exchange_.status = head.status;
-  add_response_fields(head, room_.http_date_line());
+  room_.add_response_lines(head);
   pool_->chain.tell_response(exchange_);
   is_client_started_ = true;
   // The client was told to wait before it sends its body, and will not hear "continue": the

@@ -18,7 +18,7 @@
 #include "daemon/base/list.h"
 #include "daemon/event/loop.h"
 #include "daemon/event/mailbox.h"
-#include "daemon/http/date.h"
+#include "daemon/http/response_lines.h"
 #include "daemon/module/worker_services.h"
 #include "daemon/proxy/client_connection.h"
 #include "daemon/proxy/descriptor_watches.h"
@@ -78,8 +78,9 @@ class WorkerRoom final : private Loop::TurnObserver,
     return (bound + worker_.setup_.count - 1) / worker_.setup_.count;
   }
   /// The Date field of this second.
-  [[nodiscard]] std::string_view http_date() { return date_.text(loop_.wall_now()); }
-  [[nodiscard]] std::string_view http_date_line() { return date_.line(loop_.wall_now()); }
+  [[nodiscard]] std::string_view http_date() { return response_lines_.date(loop_.wall_now()); }
+  /// Adds what every response gets, borrowed until the head is written.
+  void add_response_lines(ResponseHead& head) { response_lines_.add_to(head, loop_.wall_now()); }
   /// Whom a listener believes about the clients behind them.
   [[nodiscard]] const AddressPredicate& trust_of(std::string_view listener) const;
 
@@ -155,7 +156,7 @@ class WorkerRoom final : private Loop::TurnObserver,
   bool are_events_borrowed_ = false;
   ArenaPool arenas_;
   Arena* spare_arena_ = nullptr;
-  DateCache date_;
+  ResponseLines response_lines_;
   std::size_t buffer_bytes_max_ = 64 * 1024;
   CodecLimits codec_limits_;
   Http2Settings http2_settings_;

@@ -33,7 +33,7 @@ bool accepts_json_and_events(const HeaderList& fields) noexcept {
 Field* only_cookie_field(HeaderList& fields) noexcept {
   Field* only = nullptr;
   for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kCookie || field.is_removed) continue;
+    if (field.id != FieldName::kCookie || field.is_removed()) continue;
     if (only != nullptr) return nullptr;
     only = &field;
   }
@@ -54,7 +54,7 @@ SessionField session_field(HeaderList& fields) noexcept {
   SessionField found;
   if (!fields.may_have(FieldName::kMcpSessionId)) return found;
   for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kMcpSessionId || field.is_removed) continue;
+    if (field.id != FieldName::kMcpSessionId || field.is_removed()) continue;
     found.is_repeated = found.field != nullptr;
     found.field = &field;
     if (found.is_repeated) break;
@@ -114,7 +114,8 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   const ConnectionMemory* held = held_memory(exchange.client);
   if (held == nullptr || held->plan != plan_.serial()) return false;
   const std::string_view all = field.value();
-  if (all.empty() || !text::equals(all, held->cookie_field)) return false;
+  if (all.empty() || !text::equals(all, held->cookie_field)) [[unlikely]]
+    return false;
   state.claim = Claim::kToken;
   state.source = settings_.sources.data();
   state.sent_cookie = true;
@@ -123,8 +124,8 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   state.replica = held->replica;
   if (held->cut_bytes == 0) return true;
   // Mostly there is nothing else in it.
-  if (held->cut_bytes == all.size()) {
-    field.is_removed = true;
+  if (held->cut_bytes == all.size()) [[likely]] {
+    exchange.request.fields.remove(field);
   } else {
     cut(exchange, field, *held);
   }
@@ -143,7 +144,7 @@ void ClaimReader::note_field(Exchange& exchange, std::string_view before,
                              const Field& after) const {
   ConnectionMemory* memory = held_memory(exchange.client);
   if (memory == nullptr || before.size() > ConnectionMemory::kCookieFieldMax) return;
-  const std::string_view rest = after.is_removed ? std::string_view{} : after.value();
+  const std::string_view rest = after.is_removed() ? std::string_view{} : after.value();
   const std::size_t begin = static_cast<std::size_t>(
       std::mismatch(rest.begin(), rest.end(), before.begin(), before.end()).first - rest.begin());
   const std::size_t bytes = before.size() - rest.size();
@@ -157,7 +158,8 @@ void ClaimReader::read(Exchange& exchange, ExchangeState& state) {
   HeaderList& fields = exchange.request.fields;
   const bool may_have_cookies = settings_.cookie.has_value() && fields.may_have(FieldName::kCookie);
   Field* field = may_have_cookies && is_cookie_first_ ? only_cookie_field(fields) : nullptr;
-  if (field != nullptr && read_known_field(exchange, state, *field)) return;
+  if (field != nullptr && read_known_field(exchange, state, *field)) [[likely]]
+    return;
   read_anew(exchange, state, field);
 }
 

@@ -49,9 +49,9 @@ void keep_from_shared_caches(HeaderList& response_fields) {
   std::string_view kept;
   bool is_private = false;
   for (Field& field : response_fields.fields()) {
-    if (field.id != FieldName::kCacheControl || field.is_removed) continue;
+    if (field.id != FieldName::kCacheControl || field.is_removed()) continue;
     std::string_view rest = field.value();
-    field.is_removed = true;
+    response_fields.remove(field);
     while (!rest.empty()) {
       const std::string_view directive = take_directive(rest);
       if (directive.empty() || text::equals_ignoring_case(directive, "public")) continue;

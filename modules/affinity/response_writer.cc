@@ -121,7 +121,8 @@ void ResponseWriter::wrap_sessions(Exchange& exchange, const ExchangeState& stat
   }
   if (!fields.may_have(FieldName::kMcpSessionId)) return;
   for (Field& field : fields.fields()) {
-    if (field.id != FieldName::kMcpSessionId || field.is_removed || field.value().empty()) continue;
+    if (field.id != FieldName::kMcpSessionId || field.is_removed() || field.value().empty())
+      continue;
     std::string_view wrapped = state.session_id;
     if (!is_held || field.value() != session.original_id) {
       wrapped = settings_.is_learning ? field.value() : sealer_.seal(exchange, field.value());

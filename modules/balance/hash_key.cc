@@ -53,7 +53,7 @@ std::string_view HashKey::of(const Exchange& exchange) const noexcept {
       return value_in(request.query, '&', name_).value_or(std::string_view{});
     case Part::kCookie:
       for (const Field& field : request.fields.fields()) {
-        if (field.is_removed || field.id != FieldName::kCookie) continue;
+        if (field.is_removed() || field.id != FieldName::kCookie) continue;
         if (const auto value = value_in(field.value(), ';', name_)) return *value;
       }
       return {};

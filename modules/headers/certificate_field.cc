@@ -38,8 +38,9 @@ CertificateField CertificateField::read(const ConfigReader& reader, const Config
 
 void CertificateField::apply(Exchange& exchange) const {
   HeaderList& fields = exchange.request.fields;
-  for (Field& field : fields.fields())
-    field.is_removed |= reads_alike(field.name(), name_);
+  for (Field& field : fields.fields()) {
+    if (reads_alike(field.name(), name_)) fields.remove(field);
+  }
   const std::string_view subject = exchange.client.tls_subject;
   if (!subject.empty()) fields.add(id_, name_, subject);
 }

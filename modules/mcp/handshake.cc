@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 11> kLeftOut = {
     "expect",         "mcp-method",           "mcp-name"};
 
 bool is_left_out(const Field& field) noexcept {
-  if (field.is_removed || field.name().starts_with("mcp-param-")) return true;
+  if (field.is_removed() || field.name().starts_with("mcp-param-")) return true;
   return std::find(kLeftOut.begin(), kLeftOut.end(), field.name()) != kLeftOut.end();
 }
 

@@ -143,7 +143,7 @@ CallRequest ListenFan::request_for(const Replica& replica) const {
   for (const Field& field : head.fields.fields()) {
     const bool is_own =
         std::find(kNotRepeated.begin(), kNotRepeated.end(), field.name()) != kNotRepeated.end();
-    if (!field.is_removed && !is_own)
+    if (!field.is_removed() && !is_own)
       request.fields.emplace_back(std::string(field.name()), std::string(field.value()));
   }
   return request;

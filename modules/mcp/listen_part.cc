@@ -29,8 +29,7 @@ Taking ListenPart::on_request(Exchange& exchange) {
   context_.state.eras.note_modern(context_.services.worker.now());
   exchange.body_wanted_bytes = kRequestBytesMax;
   // What is compressed cannot be put together.
-  for (Field& field : request.fields.fields())
-    field.is_removed |= field.name() == "accept-encoding";
+  request.fields.remove("accept-encoding");
   return Taking::kMine;
 }
 

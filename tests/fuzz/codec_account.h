@@ -116,7 +116,7 @@ class Account {
   }
   void note(const HeaderList& fields) {
     for (const Field& field : fields.fields()) {
-      if (field.is_removed) continue;
+      if (field.is_removed()) continue;
       require(field.id == known_name(field.name()));
       text.append("|").append(field.name()).append(":").append(field.value());
     }

@@ -131,7 +131,7 @@ class Http2Account {
   }
   static void note(const HeaderList& fields, std::string& text) {
     for (const Field& field : fields.fields()) {
-      if (field.is_removed) continue;
+      if (field.is_removed()) continue;
       require(field.id == known_name(field.name()));
       require(!field.name().empty() && field.name().front() != ':');
       for (const char c : field.value())

@@ -140,7 +140,7 @@ class TestExchange {
                                                        std::string_view name) {
     std::vector<std::string> found;
     for (const Field& field : fields.fields()) {
-      if (!field.is_removed && field.name() == name) found.emplace_back(field.value());
+      if (!field.is_removed() && field.name() == name) found.emplace_back(field.value());
     }
     return found;
   }

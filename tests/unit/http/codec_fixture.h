@@ -25,7 +25,7 @@ class Home : public HeadHome {
 [[nodiscard]] inline std::string fields_text(const HeaderList& list) {
   std::string text;
   for (const Field& field : list.fields()) {
-    if (field.is_removed) continue;
+    if (field.is_removed()) continue;
     if (!text.empty()) text += '|';
     text.append(field.name()).append("=").append(field.value());
   }

@@ -89,11 +89,41 @@ TEST_CASE("headers: a list knows what its lines take, and a replaced value ends 
   REQUIRE(via.stands_as_line());
   CHECK(via.line() == "via: 1.1 a\r\n");
   CHECK_FALSE(list.fields()[1].stands_as_line());
-  via.is_removed = true;
-  CHECK_FALSE(via.stands_as_line());
-  via.is_removed = false;
   list.replace(via, "1.1 longer");
   CHECK_FALSE(via.stands_as_line());
   CHECK(via.value() == "1.1 longer");
   CHECK(list.line_bytes() >= via.line_bytes() + list.fields()[1].line_bytes());
+}
+
+TEST_CASE("headers: a run ends at the first field that is removed or changed") {
+  Arena arena;
+  const std::string_view lines = "via: 1.1 a\r\nhost: b\r\naccept: c\r\n";
+  const auto read = [&lines](HeaderList& list) {
+    Field* field = list.reserve(3);
+    field[0].set_line(FieldName::kVia, lines.data(), 3, 5);
+    field[1].set_line(FieldName::kHost, lines.data() + 12, 4, 1);
+    field[2].set_line(FieldName::kAccept, lines.data() + 21, 6, 1);
+    list.commit_run(3,
+                    HeaderList::bit(FieldName::kVia) | HeaderList::bit(FieldName::kHost) |
+                        HeaderList::bit(FieldName::kAccept),
+                    lines.size());
+  };
+  HeaderList list(arena);
+  CHECK(list.run().empty());
+  read(list);
+  CHECK(list.run().size() == 3);
+  for (int i = 0; i < 100; ++i)
+    list.add(FieldName::kReferer, "d");  // moves the fields
+  CHECK(list.run().size() == 3);
+  CHECK(list.run().data() == list.fields().data());
+  list.remove(FieldName::kReferer);
+  CHECK(list.run().size() == 3);
+  list.remove(FieldName::kAccept);
+  CHECK(list.run().size() == 2);
+  CHECK(list.fields()[2].is_removed());
+  CHECK_FALSE(list.fields()[2].stands_as_line());
+  list.replace(list.fields()[0], "1.1 e");
+  CHECK(list.run().empty());
+  list.remove("host");
+  CHECK(list.run().empty());
 }
