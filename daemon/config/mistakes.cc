@@ -64,7 +64,7 @@ std::string caret_line(const Mistake& mistake) {
 }  // namespace
 
 void Mistakes::add(Position position, std::string text) {
-  if (!seen_.emplace(position, text).second) return;
+  if (given_up_.contains(position) || !seen_.emplace(position, text).second) return;
   Mistake mistake;
   mistake.position = position;
   mistake.file = sources_->name(position.file);
@@ -73,6 +73,16 @@ void Mistakes::add(Position position, std::string text) {
   mistake.text = std::move(text);
   if (position.line != 0) quote_line(mistake, sources_->line(position.file, position.line));
   mistakes_.push_back(std::move(mistake));
+}
+
+void Mistakes::give_up(Position position) {
+  if (position.line != 0) given_up_.insert(position);
+}
+
+bool Mistakes::has_at(Position position) const {
+  if (position.line == 0) return false;
+  const auto at = seen_.lower_bound({position, {}});
+  return at != seen_.end() && at->first == position;
 }
 
 std::vector<Mistake> Mistakes::sorted() const {

@@ -33,7 +33,13 @@ class Mistakes {
  public:
   explicit Mistakes(const Sources& sources) : sources_(&sources) {}
 
+  /// Nothing is added at a place that was given up.
   void add(Position position, std::string text);
+  /// The value there is not what was meant, which is said already: what else is found out about it
+  /// would only follow from that.
+  void give_up(Position position);
+  /// Whether something is said of the value there; never of the file as a whole.
+  [[nodiscard]] bool has_at(Position position) const;
 
   /// "limpet.toml:12:3", for mistakes that name a second place.
   [[nodiscard]] std::string print(Position position) const { return sources_->print(position); }
@@ -52,6 +58,7 @@ class Mistakes {
   const Sources* sources_;
   std::vector<Mistake> mistakes_;
   std::set<std::pair<Position, std::string>> seen_;
+  std::set<Position> given_up_;
 };
 
 /// `, did you mean "near"?`, or nothing where no candidate is near to `word`.

@@ -106,6 +106,7 @@ class Converter {
     Result<std::string> expanded = expand_environment(raw);
     if (!expanded) {
       mistakes_.add(node.position, expanded.error().text);
+      mistakes_.give_up(node.position);
       node.text = raw;
       return;
     }

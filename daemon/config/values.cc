@@ -53,6 +53,7 @@ std::string one_of(const Words& words) {
 void ValueReader::expected(std::string_view what, const Node& found) const {
   mistakes_->add(found.position, std::string(key_) + ": expected " + std::string(what) +
                                      ", found " + describe(found));
+  mistakes_->give_up(found.position);
 }
 
 std::optional<std::string> ValueReader::text(const Node& node) const {
@@ -123,6 +124,7 @@ std::optional<std::string> ValueReader::word(const Node& node, const Words& word
       node.kind == NodeKind::kText ? did_you_mean(node.text, words) : std::string();
   mistakes_->add(node.position, std::string(key_) + ": expected " + one_of(words) + ", found " +
                                     describe(node) + near);
+  mistakes_->give_up(node.position);
   return std::nullopt;
 }
 
@@ -133,16 +135,10 @@ std::optional<std::vector<std::string>> ValueReader::texts(const Node& node,
     return std::nullopt;
   }
   std::vector<std::string> all;
-  bool is_right = true;
   for (const Node& element : node.children) {
     auto value = words.empty() ? text(element) : word(element, words);
-    if (value) {
-      all.push_back(std::move(*value));
-    } else {
-      is_right = false;
-    }
+    all.push_back(std::move(value).value_or(std::string()));
   }
-  if (!is_right) return std::nullopt;
   return all;
 }
 
@@ -152,17 +148,11 @@ std::optional<NamedIntegers> ValueReader::integers_by_name(const Node& node) con
     return std::nullopt;
   }
   NamedIntegers all;
-  bool is_right = true;
   for (const Node& child : node.children) {
     const auto value = ValueReader(child.key, *mistakes_)
                            .number(child, {0, std::numeric_limits<std::int64_t>::max()});
-    if (value) {
-      all.emplace_back(child.key, *value);
-    } else {
-      is_right = false;
-    }
+    all.emplace_back(child.key, value.value_or(1));
   }
-  if (!is_right) return std::nullopt;
   return all;
 }
 
@@ -172,15 +162,10 @@ std::optional<NamedTexts> ValueReader::texts_by_name(const Node& node) const {
     return std::nullopt;
   }
   NamedTexts all;
-  bool is_right = true;
   for (const Node& child : node.children) {
-    if (auto value = ValueReader(child.key, *mistakes_).text(child)) {
-      all.emplace_back(child.key, *std::move(value));
-    } else {
-      is_right = false;
-    }
+    auto value = ValueReader(child.key, *mistakes_).text(child);
+    all.emplace_back(child.key, std::move(value).value_or(std::string()));
   }
-  if (!is_right) return std::nullopt;
   return all;
 }
 

@@ -29,7 +29,9 @@ struct Range {
 
 /// Reads values of one key.
 /// Borrows: the key and the mistakes.
-/// Errors: every function gives nothing after adding a mistake.
+/// Errors: every function gives nothing after adding a mistake, and the value's place is given up.
+/// In lists and named values one that is wrong leaves "" or 1, so that the others keep their
+/// places and are looked at too.
 class ValueReader {
  public:
   ValueReader(std::string_view key, Mistakes& mistakes) : key_(key), mistakes_(&mistakes) {}

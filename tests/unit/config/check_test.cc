@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
 #include "tests/unit/config/fake_modules.h"
 
@@ -265,6 +266,28 @@ TEST_CASE("chains, names and pairs of pools and modules are looked at") {
       with("[[module]]\nname = \"a\"\n[[module]]\nname = \"a\"\npath = \"/x\"\n") ==
       "l.toml:7:1: error: path: a module has the path of its file\n[[module]]\n^\n"
       "l.toml:10:8: error: name: module \"a\" is already at l.toml:8:8\nname = \"a\"\n       ^\n");
+}
+
+TEST_CASE("a variable that is not set and a wrong type are one mistake each") {
+  ::unsetenv("LIMPET_TEST_UNSET");
+  for (const char* line :
+       {"[[route]]\npath = \"/x\"\npool = \"${LIMPET_TEST_UNSET}\"\n",
+        "[[route]]\npath = \"${LIMPET_TEST_UNSET}\"\npool = \"web\"\n",
+        "[[listener]]\nbind = [\"${LIMPET_TEST_UNSET}\"]\n",
+        "[pool.other]\nreplicas = [\"10.0.0.1:80\", \"${LIMPET_TEST_UNSET}\"]\n",
+        "[[pool.web.replica]]\naddress = \"${LIMPET_TEST_UNSET}\"\n",
+        "[[pool.web.replica]]\naddress = 5\n", "[[route]]\npath = \"/x\"\nredirect = { to = 5 }\n",
+        "[pool.other]\nreplicas = [5]\n"}) {
+    Config config = Config::from_text(std::string(kSound) + line, "l.toml");
+    fake::ask_all(config);
+    CHECK_MESSAGE(config.mistakes().size() == 1, config.mistakes().render());
+  }
+}
+
+TEST_CASE("what is wrong with one element of a list does not hide what is with another") {
+  const std::string text = with("[pool.other]\nreplicas = [5, \"10.0.0.1\", \"10.0.0.2:80\"]\n");
+  CHECK(text.find("found the number 5") != std::string::npos);
+  CHECK(text.find("l.toml:8:16: error: address: ") != std::string::npos);
 }
 
 TEST_CASE("all mistakes of a file come out of one run, in its order") {

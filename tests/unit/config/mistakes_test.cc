@@ -47,6 +47,25 @@ TEST_CASE("the same mistake at the same place is kept once") {
   CHECK(mistakes.size() == 2);
 }
 
+TEST_CASE("of a value that is given up nothing more is said") {
+  Sources sources;
+  sources.add("a.toml", "x = y\nz\n");
+  Mistakes mistakes(sources);
+  CHECK_FALSE(mistakes.has_at({0, 1, 5}));
+  mistakes.add({0, 1, 5}, "the cause");
+  CHECK(mistakes.has_at({0, 1, 5}));
+  CHECK_FALSE(mistakes.has_at({0, 1, 1}));
+  mistakes.give_up({0, 1, 5});
+  mistakes.add({0, 1, 5}, "what follows from it");
+  mistakes.add({0, 1, 1}, "another");
+  CHECK(mistakes.size() == 2);
+  mistakes.add({}, "of the file as a whole");
+  mistakes.give_up({});
+  mistakes.add({}, "another of it");
+  CHECK(mistakes.size() == 4);
+  CHECK_FALSE(mistakes.has_at({}));
+}
+
 TEST_CASE("the caret stands under its column behind tabs and letters of several bytes") {
   Sources sources;
   sources.add("a.toml", "\tk\xc3\xb6 = x\r\n");

@@ -172,6 +172,20 @@ TEST_CASE("every wrong element of a list is reported") {
         "a = [1, \"x\", true]\n             ^\n");
 }
 
+TEST_CASE("a wrong element of a list leaves the others in their places") {
+  Config config = Config::fragment("a = [1, \"x\", true]\nr = { v1 = \"x\", v2 = 7 }\n", "f.toml");
+  CHECK(config.root().texts("a", {}) == std::vector<std::string>{"", "x", ""});
+  config.root().mistake("a", 0, "what follows from the first");
+  config.root().mistake("a", 1, "what is wrong with the second");
+  const auto shares = config.root().integers_by_name("r");
+  REQUIRE(shares.size() == 2);
+  CHECK(shares[1].second == 7);
+  const std::string text = config.mistakes().render();
+  CHECK(config.mistakes().size() == 4);
+  CHECK(text.find("second") != std::string::npos);
+  CHECK(text.find("follows") == std::string::npos);
+}
+
 TEST_CASE("a share that is no whole number is a mistake at its place") {
   CHECK(rendered("r = { v1 = -1 }\n",
                  [](const ConfigReader& in) { return in.integers_by_name("r"); }) ==
