@@ -100,6 +100,8 @@ struct PlanContext {
   std::string state_dir;  ///< daemon.state_dir
   bool wants_affinity =
       false;  ///< an operator switched affinity on at run time, whatever the file says
+  bool is_in_chain = true;  ///< false: the table is only checked, and the plan thrown away; nothing
+                            ///< is made, opened or registered for it
 };
 
 /// One row of modules/registry.cc: the name used in limpet.toml and how to read its table.

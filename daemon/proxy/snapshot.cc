@@ -65,7 +65,6 @@ class Builder {
     std::vector<std::string_view> names;
     for (const ModuleKind& kind : context_.kinds)
       names.push_back(kind.name);
-    names.push_back("mcp");
     config_.report_unknown_keys(names);
     if (!config_.is_valid()) {
       context_.book.abandon_rounds();
@@ -160,6 +159,7 @@ class Builder {
     PlanContext context{&plan.facts, config_.root(), state_dir()};
     context.wants_affinity = is_switched && wish->second == RuntimeWishes::Affinity::kSticky;
     const bool without_affinity = is_switched && wish->second == RuntimeWishes::Affinity::kNone;
+    read_tables_outside(model, context);
     for (std::size_t i = 0; i < model.chain.size(); ++i) {
       const ModuleKind* kind = kind_named(model.chain[i]);
       if (kind == nullptr) {
@@ -181,6 +181,18 @@ class Builder {
     if (plan.chain.size() > Exchange::kNotesMax) {
       model.settings.mistake(
           "chain", "at most " + std::to_string(Exchange::kNotesMax) + " modules fit a chain");
+    }
+  }
+
+  // A table of a module that the chain leaves out, or names with a typing error, is looked at as
+  // any other; what it would make is not kept.
+  void read_tables_outside(const PoolModel& model, PlanContext context) const {
+    context.is_in_chain = false;
+    for (const ModuleKind& kind : context_.kinds) {
+      const bool is_named =
+          std::find(model.chain.begin(), model.chain.end(), kind.name) != model.chain.end();
+      if (is_named || !model.settings.has(kind.name)) continue;
+      static_cast<void>(kind.read(model.settings.table(kind.name), context));
     }
   }
 

@@ -16,28 +16,25 @@ namespace limpet::affinity {
 
 namespace {
 
-// Reads whom `key` names; the mistake where that is nobody who could be known.
-PrincipalSetting read_principal(const ConfigReader& reader, std::string_view key,
-                                const std::string& said, std::string_view jwt_word,
-                                const ConfigReader& root) {
-  auto rule = parse_principal(said, jwt_word);
+PrincipalSetting read_principal(const ConfigReader& reader, const ConfigReader& root) {
+  const std::string said =
+      reader.text("principal", "jwt",
+                  "jwt, header:NAME or client-certificate: whom the source principal places by");
+  auto rule = parse_principal(said, "jwt");
   if (!rule) {
-    reader.mistake(key, std::string(key) + ": \"" + text::escaped(said) +
-                            "\" names nobody; expected " + std::string(jwt_word) +
-                            ", header:NAME or client-certificate");
+    reader.mistake("principal", "principal: \"" + text::escaped(said) +
+                                    "\" names nobody; expected jwt, header:NAME or "
+                                    "client-certificate");
     return {};
   }
   if (rule->kind == PrincipalRule::Kind::kCertificate)
-    expect_client_certificates(reader, key, root);
+    expect_client_certificates(reader, "principal", root);
   return *std::move(rule);
 }
 
 std::vector<Source> read_sources(const ConfigReader& reader, const ConfigReader& root) {
   std::vector<Source> sources;
-  const std::string said =
-      reader.text("principal", "jwt",
-                  "jwt, header:NAME or client-certificate: whom the source principal places by");
-  const PrincipalSetting principal = read_principal(reader, "principal", said, "jwt", root);
+  const PrincipalSetting principal = read_principal(reader, root);
   const std::vector<std::string> texts = reader.texts(
       "from", {"cookie"},
       "in order: cookie, header:NAME, query:NAME, mcp, principal, client-ip; [] for none");
@@ -176,12 +173,11 @@ TokenRules read_rules(const ConfigReader& reader, const std::string& pool_name) 
 }
 
 // What [pool.NAME.mcp] says about ids concerns their tokens. The rest is the module mcp's, which
-// also reports what cannot be read; where it is not in the chain, nobody else would.
-void read_mcp(const ConfigReader& pool, const ConfigReader& root, AffinitySettings& settings) {
+// also reports what cannot be read, in the chain or not.
+void read_mcp(const ConfigReader& pool, AffinitySettings& settings) {
   const std::vector<std::string> chain = pool.texts("chain", {});
   const bool is_in_chain = std::find(chain.begin(), chain.end(), "mcp") != chain.end();
-  if (!is_in_chain && !settings.has_sessions)
-    return;  // a table that nobody reads, as others may be
+  if (!is_in_chain && !settings.has_sessions) return;  // it concerns no token
   const ConfigReader reader = pool.table("mcp");
   settings.is_learning = reader.text("session_ids", "wrap") == "learn";
   if (settings.is_learning && !is_in_chain) {
@@ -195,10 +191,7 @@ void read_mcp(const ConfigReader& pool, const ConfigReader& root, AffinitySettin
   }
   const std::string bound = reader.text("bind_to", "off");
   if (bound == "off") return;
-  if (!is_in_chain)
-    settings.binding = read_principal(reader, "bind_to", bound, "jwt-subject", root);
-  else if (auto rule = parse_principal(bound, "jwt-subject"))
-    settings.binding = *std::move(rule);
+  if (auto rule = parse_principal(bound, "jwt-subject")) settings.binding = *std::move(rule);
 }
 
 std::shared_ptr<const KeyRing> read_keys(const PlanContext& context) {
@@ -236,7 +229,8 @@ AffinitySettings read_settings(const ConfigReader& reader, const PlanContext& co
   settings.has_sessions =
       std::any_of(settings.sources.begin(), settings.sources.end(),
                   [](const Source& source) { return source.kind == Source::Kind::kSession; });
-  read_mcp(pool, context.root, settings);
+  if (!context.is_in_chain) return settings;  // keys would be made, and mcp is not our neighbour
+  read_mcp(pool, settings);
   if (settings.cookie || settings.has_sessions) {
     settings.keys = read_keys(context);
     const std::string collision = ReplicaTable::collision(*context.pool);

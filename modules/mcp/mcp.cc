@@ -38,7 +38,7 @@ std::unique_ptr<const ModulePlan> read_plan(ConfigReader reader, const PlanConte
     expect_client_certificates(reader, "bind_to", context.root);
   // Without a pool there are no sessions.
   std::shared_ptr<PoolState> state;
-  if (context.pool != nullptr)
+  if (context.pool != nullptr && context.is_in_chain)
     state = pool_state(context.pool->name, settings.bounds, settings.carry, settings.tasks_max);
   return std::make_unique<McpPlan>(std::move(settings), std::move(state));
 }

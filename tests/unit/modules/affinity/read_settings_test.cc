@@ -122,15 +122,24 @@ TEST_CASE("ids cannot be learnt where nobody keeps their table, or nobody looks 
   CHECK(mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nsession_ids = \"wrap\"") == "");
 }
 
-TEST_CASE("bind_to is read here where the module mcp is not in the chain") {
-  const auto bound = [](const std::string& to, std::string_view more = {}) {
-    return mistakes("from = [\"mcp\"]",
-                    "[pool.web.mcp]\nbind_to = \"" + to + "\"\n" + std::string(more));
+TEST_CASE("bind_to is used here where the module mcp is not in the chain, which reports it alone") {
+  const auto bound = [](const std::string& to) {
+    return mistakes("from = [\"mcp\"]", "[pool.web.mcp]\nbind_to = \"" + to + "\"\n");
   };
   CHECK(bound("jwt-subject") == "");
-  CHECK(says(bound("somebody"), "bind_to: \"somebody\" names nobody; expected jwt-subject"));
-  CHECK(says(bound("client-certificate"), "bind_to: no listener asks"));
-  CHECK(bound("client-certificate", kAsksClients) == "");
+  CHECK(bound("somebody") == "");
+}
+
+TEST_CASE("a table outside the chain is looked at, and no key is made for it") {
+  Config config =
+      Config::fragment("[pool.web.affinity]\nfrom = [\"kookie\", \"cookie\"]\n", "t.toml");
+  const auto pool = make_pool("web", std::vector<std::string>{"a"});
+  const ConfigReader root = config.root();
+  PlanContext context{pool.get(), root, "/nonexistent/limpet"};
+  context.is_in_chain = false;
+  CHECK(kAffinity.read(root.table("pool").table("web").table("affinity"), context) != nullptr);
+  CHECK(config.mistakes().size() == 1);
+  CHECK(says(config.mistakes().render(), "t.toml:2:9"));
 }
 
 TEST_CASE("a wrong policy is named with its key and what was expected") {
