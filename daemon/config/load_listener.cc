@@ -54,7 +54,7 @@ void load_trusted(ListenerModel& listener) {
 void load_certificates(TlsModel& tls) {
   for (const ConfigReader& in : tls.settings.tables("certificates")) {
     CertificateModel& certificate = tls.certificates.emplace_back();
-    certificate.where = in.position();
+    certificate.settings = in;
     certificate.cert = in.text("cert", "", "PEM, with its chain");
     certificate.key = in.text("key", "", "PEM");
     certificate.ocsp = in.text("ocsp", "", "its OCSP response in DER, stapled when set");

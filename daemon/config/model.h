@@ -124,7 +124,7 @@ struct CertificateModel {
   std::string cert;
   std::string key;
   std::string ocsp;  ///< "": no staple
-  Position where;
+  ConfigReader settings;
 };
 
 /// `tickets` of [listener.tls]

@@ -67,6 +67,21 @@ Status read_key(const std::string& path, std::string_view pem, TlsCertificate& o
                "); expected PEM, which begins with -----BEGIN PRIVATE KEY-----"};
 }
 
+Status read_chain_of(const std::string& path, TlsCertificate& out, TlsFindings& findings) {
+  if (path.empty()) return Error{"cert: expected the path of a PEM file"};
+  const Result<std::string> pem = read_marked(path, "certificate", findings);
+  return pem ? read_chain(path, *pem, out) : Status(pem.error());
+}
+
+Status read_key_of(const std::string& path, TlsCertificate& out, TlsFindings& findings) {
+  if (path.empty()) return Error{"key: expected the path of a PEM file"};
+  Result<std::string> pem = read_marked(path, "key", findings);
+  if (!pem) return pem.error();
+  Status status = read_key(path, *pem, out);
+  OPENSSL_cleanse(pem->data(), pem->size());
+  return status;
+}
+
 WallSeconds seconds_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
@@ -141,21 +156,21 @@ void read_staple_of(const std::string& path, TlsCertificate& out, TlsFindings& f
 
 }  // namespace
 
-Result<TlsCertificate> read_certificate(const CertificateModel& model, TlsFindings& findings) {
+std::optional<TlsCertificate> read_certificate(const CertificateModel& model,
+                                               TlsFindings& findings) {
   TlsCertificate out;
-  const Result<std::string> chain = read_marked(model.cert, "certificate", findings);
-  Result<std::string> key = read_marked(model.key, "key", findings);
-  if (!chain) return chain.error();
-  if (!key) return key.error();
-  const Status chain_status = read_chain(model.cert, *chain, out);
-  const Status key_status = read_key(model.key, *key, out);
-  OPENSSL_cleanse(key->data(), key->size());
-  if (!chain_status) return chain_status.error();
-  if (!key_status) return key_status.error();
+  const Status chain = read_chain_of(model.cert, out, findings);
+  if (!chain) findings.mistakes.push_back({model.settings, "cert", chain.error().text});
+  const Status key = read_key_of(model.key, out, findings);
+  if (!key) findings.mistakes.push_back({model.settings, "key", key.error().text});
+  if (!chain || !key) return std::nullopt;
   if (X509_check_private_key(out.leaf.get(), out.key.get()) != 1) {
     ERR_clear_error();
-    return Error{"key " + model.key + " does not belong to certificate " + model.cert +
-                 "; expected the private key that the certificate was made for"};
+    findings.mistakes.push_back(
+        {model.settings, "key",
+         "key " + model.key + " does not belong to certificate " + model.cert +
+             "; expected the private key that the certificate was made for"});
+    return std::nullopt;
   }
   out.facts.file = model.cert;
   out.facts.not_after = seconds_of(X509_get0_notAfter(out.leaf.get()));

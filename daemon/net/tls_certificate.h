@@ -3,6 +3,7 @@
 // TlsCertificate: the files of one certificate, read and checked: certificate, chain, key, staple.
 // Who is served with it is tls_server.h's question. For the tls_* files only.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace limpet {
 struct TlsFindings {
   std::vector<FileMark> files;
   std::vector<std::string> warnings;
+  TlsMistakes mistakes;
 };
 
 /// A certificate with its key, which belong together.
@@ -32,9 +34,9 @@ struct TlsCertificate {
 };
 
 /// Reads the files, puts their marks and what should not stay into `findings`.
-/// Errors: file, what is wrong, what was expected.
-[[nodiscard]] Result<TlsCertificate> read_certificate(const CertificateModel& model,
-                                                      TlsFindings& findings);
+/// Errors: nothing, and the mistakes of certificate and key are in `findings`.
+[[nodiscard]] std::optional<TlsCertificate> read_certificate(const CertificateModel& model,
+                                                             TlsFindings& findings);
 /// Gives certificate, chain and key to a context, beside those of other kinds of key.
 /// Errors: why OpenSSL refuses them, such as a key too short.
 [[nodiscard]] Status use_certificate(ssl_ctx_st* context, const TlsCertificate& certificate);

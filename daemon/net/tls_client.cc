@@ -2,6 +2,7 @@
 #include "daemon/net/tls_client.h"
 
 #include <atomic>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -37,6 +38,7 @@ Status trust(ssl_ctx_st* context, const std::string& ca, TlsFindings& findings) 
     if (SSL_CTX_set_default_verify_paths(context) == 1) return {};
     return Error{"ca: the system's certificates cannot be found: " + take_library_reason()};
   }
+  if (ca.empty()) return Error{"ca: expected \"system\" or the path of a PEM file"};
   findings.files.push_back(mark_of(ca));
   if (!findings.files.back().exists) {
     return Error{"ca " + ca + " cannot be opened; expected \"system\" or the path of a PEM file"};
@@ -46,14 +48,17 @@ Status trust(ssl_ctx_st* context, const std::string& ca, TlsFindings& findings) 
                "); expected PEM, which begins with -----BEGIN CERTIFICATE-----"};
 }
 
-Status identify(ssl_ctx_st* context, const ReplicaTlsModel& model, TlsFindings& findings) {
-  if (model.cert.empty()) return {};
-  CertificateModel own;
-  own.cert = model.cert;
-  own.key = model.key;
-  const Result<TlsCertificate> certificate = read_certificate(own, findings);
-  if (!certificate) return certificate.error();
-  return use_certificate(context, *certificate);
+void identify(ssl_ctx_st* context, const ReplicaTlsModel& model, TlsFindings& findings) {
+  if (model.cert.empty() && model.key.empty()) return;
+  if (model.cert.empty() || model.key.empty()) {
+    findings.mistakes.push_back({model.settings, "", "tls: cert and key belong together"});
+    return;
+  }
+  const CertificateModel own{model.cert, model.key, {}, model.settings};
+  const std::optional<TlsCertificate> certificate = read_certificate(own, findings);
+  if (!certificate) return;
+  const Status used = use_certificate(context, *certificate);
+  if (!used) findings.mistakes.push_back({model.settings, "cert", used.error().text});
 }
 
 std::uint64_t next_number() {
@@ -69,17 +74,29 @@ TlsClientContext::~TlsClientContext() = default;
 
 Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const ReplicaTlsModel& model,
                                                                        ReplicaProtocol protocol) {
+  TlsMistakes mistakes;
+  auto context = make(model, protocol, mistakes);
+  if (context == nullptr) return joined(mistakes);
+  return context;
+}
+
+std::shared_ptr<const TlsClientContext> TlsClientContext::make(const ReplicaTlsModel& model,
+                                                               ReplicaProtocol protocol,
+                                                               TlsMistakes& mistakes) {
   auto inner = std::make_unique<Inner>();
   inner->context.reset(SSL_CTX_new(TLS_client_method()));
   ssl_ctx_st* context = inner->context.get();
   if (context == nullptr || !use_modern_ciphers(context)) {
-    return Error{"tls: OpenSSL refuses to begin: " + take_library_reason()};
+    mistakes.push_back(
+        {model.settings, "", "tls: OpenSSL refuses to begin: " + take_library_reason()});
+    return nullptr;
   }
   TlsFindings findings;
   const Status trusted = trust(context, model.ca, findings);
-  if (!trusted) return trusted.error();
-  const Status identified = identify(context, model, findings);
-  if (!identified) return identified.error();
+  if (!trusted) findings.mistakes.push_back({model.settings, "ca", trusted.error().text});
+  identify(context, model, findings);
+  mistakes = std::move(findings.mistakes);
+  if (!mistakes.empty()) return nullptr;
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);

@@ -13,6 +13,7 @@
 #include "daemon/base/result.h"
 #include "daemon/config/model.h"
 #include "daemon/net/tls_files.h"
+#include "daemon/net/tls_mistake.h"
 
 struct ssl_session_st;
 
@@ -22,7 +23,11 @@ namespace limpet {
 /// Thread: any; immutable.
 class TlsClientContext {
  public:
-  /// Errors: file, what is wrong, what was expected.
+  /// Errors: null, and each mistake at the key that names the file.
+  [[nodiscard]] static std::shared_ptr<const TlsClientContext> make(const ReplicaTlsModel& model,
+                                                                    ReplicaProtocol protocol,
+                                                                    TlsMistakes& mistakes);
+  /// The same. Errors: one text for all mistakes, a line each.
   [[nodiscard]] static Result<std::shared_ptr<const TlsClientContext>> make(
       const ReplicaTlsModel& model, ReplicaProtocol protocol);
 

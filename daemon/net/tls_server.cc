@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include <openssl/err.h>
@@ -19,24 +21,35 @@ namespace {
 // One read of the socket takes in several records; the memory is held only while one is incomplete.
 constexpr std::size_t kReadBufferBytes = 64 * 1024;
 
+// As config/check.cc says it, so that the operator reads it once.
+constexpr const char* kCertificatesExpected =
+    "tls: expected certificates = [ { cert = \"...\", key = \"...\" } ]";
+
 /// Who may be a client, read once for all contexts of the listener.
 struct Clients {
   X509StoreHandle store;
   std::string ca;  ///< the bytes of the file
 };
 
-Result<Clients> read_clients(const TlsModel& model, TlsFindings& findings) {
+std::optional<Clients> read_clients(const TlsModel& model, TlsFindings& findings) {
   Clients clients;
   if (model.client_auth == ClientAuth::kOff) return clients;
   const std::string& path = model.client_ca;
+  const auto refuse = [&](std::string_view key, std::string text) {
+    findings.mistakes.push_back({model.settings, key, std::move(text)});
+    return std::nullopt;
+  };
+  if (path.empty())
+    return refuse("client_auth", "client_auth: clients cannot be checked without client_ca");
   findings.files.push_back(mark_of(path));
   Result<std::string> content = read_whole_file(path);
-  if (!content) return Error{"client_ca " + path + " " + content.error().text};
+  if (!content) return refuse("client_ca", "client_ca " + path + " " + content.error().text);
   clients.ca = std::move(*content);
   clients.store.reset(X509_STORE_new());
   if (X509_STORE_load_file(clients.store.get(), path.c_str()) != 1) {
-    return Error{"client_ca " + path + ": no certificate in it (" + take_library_reason() +
-                 "); expected PEM, which begins with -----BEGIN CERTIFICATE-----"};
+    return refuse("client_ca",
+                  "client_ca " + path + ": no certificate in it (" + take_library_reason() +
+                      "); expected PEM, which begins with -----BEGIN CERTIFICATE-----");
   }
   return clients;
 }
@@ -82,20 +95,6 @@ Result<SslContextHandle> make_context(const TlsModel& model, const Clients& clie
   return handle;
 }
 
-/// All mistakes in one text, a line each.
-class Mistaken {
- public:
-  void add(const Error& error) {
-    if (!text_.empty()) text_ += '\n';
-    text_ += error.text;
-  }
-  [[nodiscard]] bool is_any() const noexcept { return !text_.empty(); }
-  [[nodiscard]] Error take() { return Error{std::move(text_)}; }
-
- private:
-  std::string text_;
-};
-
 TlsNames names_of(std::span<const TlsCertificate> certificates, TlsFindings& findings) {
   std::vector<TlsNames::Entry> entries;
   for (const TlsCertificate& certificate : certificates)
@@ -110,6 +109,22 @@ TlsNames names_of(std::span<const TlsCertificate> certificates, TlsFindings& fin
   return names;
 }
 
+/// One context for each set of certificates that have a name in common.
+void make_contexts(const TlsModel& model, const Clients& clients, TlsServerContext::Inner& inner,
+                   TlsFindings& findings) {
+  inner.names = names_of(inner.certificates, findings);
+  for (const std::vector<std::size_t>& set : inner.names.sets()) {
+    Result<SslContextHandle> context = make_context(model, clients);
+    if (!context) return findings.mistakes.push_back({model.settings, "", context.error().text});
+    for (const std::size_t i : set) {
+      const Status used = use_certificate(context->get(), inner.certificates[i]);
+      if (used) continue;
+      findings.mistakes.push_back({model.certificates[i].settings, "cert", used.error().text});
+    }
+    inner.contexts.push_back(std::move(*context));
+  }
+}
+
 }  // namespace
 
 TlsServerContext::TlsServerContext(std::unique_ptr<Inner> inner) noexcept
@@ -118,37 +133,36 @@ TlsServerContext::~TlsServerContext() = default;
 
 Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::make(
     const TlsModel& model, std::shared_ptr<const TicketKeys> tickets, AlpnChoice alpn) {
-  Mistaken mistaken;
+  TlsMistakes mistakes;
+  auto context = make(model, std::move(tickets), alpn, mistakes);
+  if (context == nullptr) return joined(mistakes);
+  return context;
+}
+
+std::shared_ptr<const TlsServerContext> TlsServerContext::make(
+    const TlsModel& model, std::shared_ptr<const TicketKeys> tickets, AlpnChoice alpn,
+    TlsMistakes& mistakes) {
   TlsFindings findings;
   auto inner = std::make_unique<Inner>();
   for (const CertificateModel& one : model.certificates) {
-    Result<TlsCertificate> certificate = read_certificate(one, findings);
-    if (!certificate) {
-      mistaken.add(certificate.error());
-      continue;
-    }
-    inner->facts.push_back(certificate->facts);
-    inner->certificates.push_back(std::move(*certificate));
+    std::optional<TlsCertificate> certificate = read_certificate(one, findings);
+    if (certificate) inner->certificates.push_back(std::move(*certificate));
   }
-  const Result<Clients> clients = read_clients(model, findings);
-  if (!clients) mistaken.add(clients.error());
-  if (model.certificates.empty()) mistaken.add({"tls: a listener has at least one certificate"});
-  if (mistaken.is_any()) return mistaken.take();
+  const std::optional<Clients> clients = read_clients(model, findings);
+  if (model.certificates.empty()) {
+    findings.mistakes.push_back({model.settings, "certificates", kCertificatesExpected});
+  }
+  if (findings.mistakes.empty()) make_contexts(model, *clients, *inner, findings);
+  mistakes = std::move(findings.mistakes);
+  if (!mistakes.empty()) return nullptr;
 
-  inner->names = names_of(inner->certificates, findings);
+  for (const TlsCertificate& certificate : inner->certificates)
+    inner->facts.push_back(certificate.facts);
   inner->tickets = std::move(tickets);
   inner->alpn = alpn;
   inner->uses_ktls = model.ktls;
-  for (const std::vector<std::size_t>& set : inner->names.sets()) {
-    Result<SslContextHandle> context = make_context(model, *clients);
-    if (!context) return context.error();
-    for (const std::size_t i : set) {
-      const Status used = use_certificate(context->get(), inner->certificates[i]);
-      if (!used) return used.error();
-    }
-    inner->hook_into(context->get());
-    inner->contexts.push_back(std::move(*context));
-  }
+  for (const SslContextHandle& context : inner->contexts)
+    inner->hook_into(context.get());
   inner->warnings = std::move(findings.warnings);
   inner->files = std::move(findings.files);
   return std::shared_ptr<const TlsServerContext>(

@@ -14,6 +14,7 @@
 #include "daemon/base/result.h"
 #include "daemon/config/model.h"
 #include "daemon/net/tls_files.h"
+#include "daemon/net/tls_mistake.h"
 #include "daemon/net/tls_tickets.h"
 
 namespace limpet {
@@ -36,7 +37,11 @@ struct TlsCertificateFacts {
 class TlsServerContext {
  public:
   /// Reads all files of the model.
-  /// Errors: one text for all mistakes, a line each: file, what is wrong, what was expected.
+  /// Errors: null, and each mistake at the key that names the file.
+  [[nodiscard]] static std::shared_ptr<const TlsServerContext> make(
+      const TlsModel& model, std::shared_ptr<const TicketKeys> tickets, AlpnChoice alpn,
+      TlsMistakes& mistakes);
+  /// The same. Errors: one text for all mistakes, a line each.
   [[nodiscard]] static Result<std::shared_ptr<const TlsServerContext>> make(
       const TlsModel& model, std::shared_ptr<const TicketKeys> tickets, AlpnChoice alpn);
 

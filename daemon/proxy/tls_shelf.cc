@@ -33,7 +33,7 @@ std::shared_ptr<TicketKeys> TlsShelf::tickets_for(const ListenerModel& listener,
   auto made = wanted.file.empty() ? TicketKeys::rotating(wanted.rotate, now)
                                   : TicketKeys::from_file(wanted.file);
   if (made) return std::move(*made);
-  listener.tls->settings.mistake("tickets", made.error().text);
+  listener.tls->settings.table("tickets").mistake("file", made.error().text);
   return nullptr;
 }
 
@@ -45,13 +45,12 @@ ServerTls TlsShelf::server(const ListenerModel& listener, Instant now) {
   }
   Server made{{}, listener.tls->tickets.rotate, listener.tls->tickets.file};
   made.tls.tickets = tickets_for(listener, now);
-  if (made.tls.tickets == nullptr) return {};
-  auto context = TlsServerContext::make(*listener.tls, made.tls.tickets, alpn_of(listener));
-  if (!context) {
-    listener.settings.mistake("tls", context.error().text);
-    return {};
-  }
-  made.tls.context = std::move(*context);
+  TlsMistakes mistakes;
+  made.tls.context =
+      TlsServerContext::make(*listener.tls, made.tls.tickets, alpn_of(listener), mistakes);
+  for (const TlsMistake& mistake : mistakes)
+    mistake.report();
+  if (made.tls.tickets == nullptr || made.tls.context == nullptr) return {};
   made.tls.failures =
       known != servers_.end() ? known->second.tls.failures : std::make_shared<TlsFailureLog>();
   next_servers_.insert_or_assign(listener.name, made);
@@ -64,13 +63,12 @@ std::shared_ptr<const TlsClientContext> TlsShelf::client(const PoolModel& pool) 
     next_clients_.insert_or_assign(pool.name, known->second);
     return known->second;
   }
-  auto context = TlsClientContext::make(pool.tls, pool.protocol);
-  if (!context) {
-    pool.settings.mistake("tls", context.error().text);
-    return nullptr;
-  }
-  next_clients_.insert_or_assign(pool.name, *context);
-  return std::move(*context);
+  TlsMistakes mistakes;
+  auto context = TlsClientContext::make(pool.tls, pool.protocol, mistakes);
+  for (const TlsMistake& mistake : mistakes)
+    mistake.report();
+  if (context != nullptr) next_clients_.insert_or_assign(pool.name, context);
+  return context;
 }
 
 void TlsShelf::commit_round() {

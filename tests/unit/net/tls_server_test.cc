@@ -89,7 +89,8 @@ TEST_CASE("what is wrong with the files of a certificate is said, all of it at o
   const CertificateModel b = rig.pair("b", {.names = {"b.example"}});
   const std::string noise = rig.folder.write("noise", "this is not PEM\n");
   TlsModel model;
-  CHECK(mistake_of(rig, model) == "tls: a listener has at least one certificate");
+  CHECK(mistake_of(rig, model) ==
+        "tls: expected certificates = [ { cert = \"...\", key = \"...\" } ]");
 
   CertificateModel crossed = a;
   crossed.key = b.key;
