@@ -150,6 +150,13 @@ void read_staple_of(const std::string& path, TlsCertificate& out, TlsFindings& f
                                 "; no staple is sent with " + out.facts.file);
     return;
   }
+  // What the authority says is for the clients to hear, be it bad.
+  if (staple->said != Staple::Said::kGood) {
+    findings.warnings.push_back(
+        "ocsp " + path + ": the authority " +
+        (staple->said == Staple::Said::kRevoked ? "has revoked" : "does not know") +
+        " certificate " + out.facts.file + "; clients that look at the staple refuse it");
+  }
   out.staple = *content;
   out.staple_until = staple->good_until;
 }

@@ -50,8 +50,11 @@ Result<Staple> parse_staple(std::string_view der, const x509_st* leaf) {
   OCSP_SINGLERESP* single = find_single(basic.get(), leaf);
   if (single == nullptr) return Error{"the OCSP response is for another certificate"};
   ASN1_GENERALIZEDTIME* next_update = nullptr;
-  OCSP_single_get0_status(single, nullptr, nullptr, nullptr, &next_update);
+  const int status = OCSP_single_get0_status(single, nullptr, nullptr, nullptr, &next_update);
   Staple staple;
+  staple.said = status == V_OCSP_CERTSTATUS_GOOD      ? Staple::Said::kGood
+                : status == V_OCSP_CERTSTATUS_REVOKED ? Staple::Said::kRevoked
+                                                      : Staple::Said::kUnknown;
   std::tm parts{};
   if (next_update == nullptr || ASN1_TIME_to_tm(next_update, &parts) != 1) return staple;
   staple.good_until = WallSeconds(std::chrono::seconds(::timegm(&parts)));

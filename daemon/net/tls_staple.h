@@ -4,6 +4,7 @@
 // its issuer. Read from a file that somebody else keeps fresh; limpet asks no responder and does
 // not check the signature, which is the client's to check. For the tls_* files only.
 
+#include <cstdint>
 #include <string_view>
 
 #include "daemon/base/clock.h"
@@ -14,7 +15,11 @@ struct x509_st;
 namespace limpet {
 
 struct Staple {
+  /// What the authority says of the certificate.
+  enum class Said : std::uint8_t { kGood, kRevoked, kUnknown };
+
   WallSeconds good_until = WallSeconds::max();  ///< nextUpdate of the response
+  Said said = Said::kGood;
 };
 
 /// Looks at an OCSP response in DER.

@@ -136,14 +136,18 @@ PemPair CertificateAuthority::issue(const CertificateWish& wish) const {
 
 std::string CertificateAuthority::pem() const { return pem_of(certificate_); }
 
-std::string CertificateAuthority::staple_for(const PemPair& pair,
-                                             std::chrono::seconds next_update) const {
+std::string CertificateAuthority::staple_for(const PemPair& pair, std::chrono::seconds next_update,
+                                             Said said) const {
   const Certificate leaf = certificate_in(pair.cert);
   OCSP_BASICRESP* basic = OCSP_BASICRESP_new();
   OCSP_CERTID* id = OCSP_cert_to_id(nullptr, leaf.get(), certificate_);
   ASN1_TIME* begins = X509_gmtime_adj(nullptr, -7 * 24 * 3600);
   ASN1_TIME* ends = X509_gmtime_adj(nullptr, next_update.count());
-  OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, nullptr, begins, ends);
+  const int status = said == Said::kGood      ? V_OCSP_CERTSTATUS_GOOD
+                     : said == Said::kRevoked ? V_OCSP_CERTSTATUS_REVOKED
+                                              : V_OCSP_CERTSTATUS_UNKNOWN;
+  ASN1_TIME* const revoked = said == Said::kRevoked ? begins : nullptr;
+  must(OCSP_basic_add1_status(basic, id, status, 0, revoked, begins, ends) != nullptr);
   must(OCSP_basic_sign(basic, certificate_, key_, EVP_sha256(), nullptr, 0) == 1);
   OCSP_RESPONSE* response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
   unsigned char* der = nullptr;

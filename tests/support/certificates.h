@@ -40,8 +40,11 @@ class CertificateAuthority {
   [[nodiscard]] PemPair issue(const CertificateWish& wish) const;
   /// The authority's own certificate.
   [[nodiscard]] std::string pem() const;
-  /// "Good" for a certificate of this authority until `next_update` from now, in DER.
-  [[nodiscard]] std::string staple_for(const PemPair& pair, std::chrono::seconds next_update) const;
+  /// An OCSP response about a certificate of this authority, in DER, in force until `next_update`
+  /// from now.
+  enum class Said : std::uint8_t { kGood, kRevoked, kUnknown };
+  [[nodiscard]] std::string staple_for(const PemPair& pair, std::chrono::seconds next_update,
+                                       Said said = Said::kGood) const;
 
  private:
   EVP_PKEY* key_ = nullptr;

@@ -209,6 +209,26 @@ TEST_CASE("the OCSP response of a file is stapled for clients that ask") {
   CHECK(staple_at(silent).empty());
 }
 
+TEST_CASE("a staple that calls its certificate revoked is sent, with a warning") {
+  using Said = test::CertificateAuthority::Said;
+  const TlsRig rig;
+  const test::PemPair pair = rig.ca.issue({.names = {"a.example"}});
+  TlsModel model;
+  model.certificates = {rig.put("a", pair)};
+  for (const Said said : {Said::kGood, Said::kRevoked, Said::kUnknown}) {
+    const std::string staple = rig.ca.staple_for(pair, std::chrono::hours(1), said);
+    model.certificates[0].ocsp = rig.folder.write("a.der", staple);
+    const auto serving = rig.server(model);
+    CHECK(staple_from(serving, TLS1_3_VERSION) == staple);
+    REQUIRE(serving->warnings().size() == (said == Said::kGood ? 0 : 1));
+    if (said == Said::kGood) continue;
+    CHECK(serving->warnings()[0] == "ocsp " + model.certificates[0].ocsp + ": the authority " +
+                                        (said == Said::kRevoked ? "has revoked" : "does not know") +
+                                        " certificate " + model.certificates[0].cert +
+                                        "; clients that look at the staple refuse it");
+  }
+}
+
 TEST_CASE("a staple that is missing, garbled, outdated or another's is left out with a warning") {
   const TlsRig rig;
   const test::PemPair pair = rig.ca.issue({.names = {"a.example"}});
