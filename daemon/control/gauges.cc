@@ -2,6 +2,7 @@
 #include "daemon/control/gauges.h"
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,13 +31,18 @@ void add_replica(std::vector<Sample>& out, const std::string& pool, const Replic
 
 double seconds(WallSeconds at) { return static_cast<double>(at.time_since_epoch().count()); }
 
-/// Of what is served now; a file that several listeners name is one.
+/// Of what is shown to clients and to replicas now; a file that several tables name is one.
 void add_certificates(std::vector<Sample>& out, const Snapshot& snapshot) {
   std::map<std::string_view, WallSeconds> ends;
-  for (const ListenerPlan& listener : snapshot.listeners) {
-    if (listener.tls.context == nullptr) continue;
-    for (const TlsCertificateFacts& facts : listener.tls.context->certificates())
+  const auto add = [&ends](std::span<const TlsCertificateFacts> certificates) {
+    for (const TlsCertificateFacts& facts : certificates)
       ends.emplace(facts.file, facts.not_after);
+  };
+  for (const ListenerPlan& listener : snapshot.listeners) {
+    if (listener.tls.context != nullptr) add(listener.tls.context->certificates());
+  }
+  for (const auto& pool : snapshot.pools) {
+    if (pool->reach.tls != nullptr) add(pool->reach.tls->certificates());
   }
   for (const auto& [file, end] : ends) {
     out.push_back({"limpet_tls_certificate_expiry_seconds",

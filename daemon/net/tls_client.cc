@@ -48,17 +48,19 @@ Status trust(ssl_ctx_st* context, const std::string& ca, TlsFindings& findings) 
                "); expected PEM, which begins with -----BEGIN CERTIFICATE-----"};
 }
 
-void identify(ssl_ctx_st* context, const ReplicaTlsModel& model, TlsFindings& findings) {
-  if (model.cert.empty() && model.key.empty()) return;
+std::vector<TlsCertificateFacts> identify(ssl_ctx_st* context, const ReplicaTlsModel& model,
+                                          TlsFindings& findings) {
+  if (model.cert.empty() && model.key.empty()) return {};
   if (model.cert.empty() || model.key.empty()) {
     findings.mistakes.push_back({model.settings, "", "tls: cert and key belong together"});
-    return;
+    return {};
   }
   const CertificateModel own{model.cert, model.key, {}, model.settings};
   const std::optional<TlsCertificate> certificate = read_certificate(own, findings);
-  if (!certificate) return;
+  if (!certificate) return {};
   const Status used = use_certificate(context, *certificate);
   if (!used) findings.mistakes.push_back({model.settings, "cert", used.error().text});
+  return {certificate->facts};
 }
 
 std::uint64_t next_number() {
@@ -94,7 +96,7 @@ std::shared_ptr<const TlsClientContext> TlsClientContext::make(const ReplicaTlsM
   TlsFindings findings;
   const Status trusted = trust(context, model.ca, findings);
   if (!trusted) findings.mistakes.push_back({model.settings, "ca", trusted.error().text});
-  identify(context, model, findings);
+  inner->certificates = identify(context, model, findings);
   mistakes = std::move(findings.mistakes);
   if (!mistakes.empty()) return nullptr;
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -121,6 +123,9 @@ std::shared_ptr<const TlsClientContext> TlsClientContext::make(const ReplicaTlsM
 std::span<const FileMark> TlsClientContext::files() const noexcept { return inner_->files; }
 bool TlsClientContext::is_like(const TlsClientContext& other) const noexcept {
   return inner_->files == other.inner_->files && inner_->server_name == other.inner_->server_name;
+}
+std::span<const TlsCertificateFacts> TlsClientContext::certificates() const noexcept {
+  return inner_->certificates;
 }
 std::span<const std::string> TlsClientContext::warnings() const noexcept {
   return inner_->warnings;

@@ -12,6 +12,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/config/model.h"
+#include "daemon/net/tls_facts.h"
 #include "daemon/net/tls_files.h"
 #include "daemon/net/tls_mistake.h"
 
@@ -40,6 +41,8 @@ class TlsClientContext {
   /// Whether a replica was verified under the other as it would be under this: by the same files,
   /// unchanged, and the same name.
   [[nodiscard]] bool is_like(const TlsClientContext& other) const noexcept;
+  /// limpet's own one; none where it has none to show.
+  [[nodiscard]] std::span<const TlsCertificateFacts> certificates() const noexcept;
   /// What works but should not stay, such as an expired certificate of limpet's own.
   [[nodiscard]] std::span<const std::string> warnings() const noexcept;
 

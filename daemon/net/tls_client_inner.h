@@ -18,6 +18,7 @@ struct TlsClientContext::Inner {
   std::uint64_t number = 0;  ///< no other context ever has it
   std::vector<FileMark> files;
   std::vector<std::string> warnings;
+  std::vector<TlsCertificateFacts> certificates;  ///< the own one, or none
 };
 
 }  // namespace limpet

@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
 #include "daemon/config/model.h"
+#include "daemon/net/tls_facts.h"
 #include "daemon/net/tls_files.h"
 #include "daemon/net/tls_mistake.h"
 #include "daemon/net/tls_tickets.h"
@@ -23,13 +24,6 @@ namespace limpet {
 enum class AlpnChoice : std::uint8_t {
   kHttp1,          ///< http/1.1
   kHttp2AndHttp1,  ///< h2, http/1.1
-};
-
-/// What the operator wants to know of one certificate.
-struct TlsCertificateFacts {
-  std::string file;
-  WallSeconds not_after;
-  std::vector<std::string> names;  ///< in lower case, "*.example.org" among them
 };
 
 /// Owns: the certificates and keys, in OpenSSL's form.

@@ -81,6 +81,10 @@ void TlsShelf::commit_round() {
     for (const std::string& warning : server.tls.context->warnings())
       log::warning(warning, {{"listener", name}});
   }
+  for (const auto& [name, client] : clients_) {
+    for (const std::string& warning : client->warnings())
+      log::warning(warning, {{"pool", name}});
+  }
 }
 
 // Files that change

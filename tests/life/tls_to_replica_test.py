@@ -2,6 +2,7 @@
 """TLS to the replicas: verified by authority and name, with SNI, a certificate of limpet's own, sessions, ALPN."""
 
 import threading
+import time
 
 from harness import tls
 from harness.client import request
@@ -90,6 +91,14 @@ def test_limpet_shows_its_own_certificate_where_it_is_asked(life):
     daemon = world.daemon(f'cert = "{own.cert}"\nkey = "{own.key}"')
     assert daemon.once("GET", "/").status == 200
     assert (("commonName", "limpet-itself"),) in world.served.handshakes[0]["certificate"]["subject"]
+
+
+def test_when_limpets_own_certificate_expires_is_told(life):
+    world = World(life, asks_client=True)
+    own = world.ca.issue(common_name="limpet-itself", days=-1)
+    daemon = world.daemon(f'cert = "{own.cert}"\nkey = "{own.key}"')
+    assert 0 < daemon.metrics().sum("limpet_tls_certificate_expiry_seconds", certificate=str(own.cert)) < time.time()
+    assert f"certificate {own.cert} expired at" in daemon.errors() and "pool=web" in daemon.errors()
 
 
 def test_without_a_certificate_of_its_own_a_replica_that_wants_one_is_out_of_reach(life):
