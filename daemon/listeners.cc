@@ -119,7 +119,7 @@ Status Listeners::open_bind(const BindModel& bind, Open& out) const {
 void Listeners::open(Config& config) {
   for (const ListenerModel& listener : config.model().listeners) {
     for (const BindModel& bind : listener.bind) {
-      if (open_.contains(bind.text)) continue;
+      if (open_.contains(bind.text) || config.mistakes().has_at(bind.where)) continue;
       Open opened;
       if (Status done = open_bind(bind, opened); !done) {
         config.mistake(bind.where, "bind: " + done.error().text);

@@ -34,6 +34,7 @@ class Listeners {
   void take_passed(std::vector<notify::PassedSocket> passed);
 
   /// Opens what the configuration wants and nobody has yet; each failure is a mistake at its bind.
+  /// A bind of which something is said already is left alone.
   void open(Config& config);
   /// Forgets what open() opened since the last commit: the configuration was refused.
   void abandon();

@@ -47,10 +47,13 @@ void Supervisor::reload(Done done) {
   notify::reloading();
   reloaded_at_ = loop_.wall_now();
   Candidate next = configurations_.read(&discovery_);
-  if (next.config.is_valid()) listeners_->open(next.config);
-  if (next.config.is_valid()) open_access_log(next);
+  // As at the start: after a mistake the rest is tried all the same.
+  if (next.config.is_whole()) {
+    listeners_->open(next.config);
+    open_access_log(next);
+  }
   configurations_.build(next);
-  if (next.snapshot == nullptr) return refuse(next.config, done);
+  if (next.snapshot == nullptr) return refuse(next, done);
 
   const std::vector<std::string> waiting =
       waits_for_restart(configurations_.model(), next.config.model());
@@ -71,8 +74,10 @@ void Supervisor::reload(Done done) {
   take_up(std::move(next), [this, change, done = std::move(done)] { report_reload(change, done); });
 }
 
-void Supervisor::refuse(const Config& config, const Done& done) {
+void Supervisor::refuse(const Candidate& candidate, const Done& done) {
+  const Config& config = candidate.config;
   listeners_->abandon();
+  if (candidate.access_log != nullptr) candidate.access_log->withdraw();
   is_last_reload_good_ = false;
   ++reloads_failed_;
   metrics_.counter("limpet_config_reloads_total", {{"result", "failure"}}).add();
@@ -100,14 +105,11 @@ void Supervisor::open_access_log(Candidate& candidate) {
   const AccessLogModel& wanted = candidate.config.model().access_log;
   const bool is_off = wanted.format == AccessLogFormat::kOff;
   const bool is_open = access_log_ != nullptr && wanted.path == access_log_path_;
-  if (is_off || is_open) return;
+  const ConfigReader table = candidate.config.root().table("access_log");
+  if (is_off || is_open || candidate.config.mistakes().has_at(table.position("path"))) return;
   const SignalsBlocked blocked;  // the writer is a thread
   auto opened = LineWriter::open(wanted.path, workers_);
-  if (!opened) {
-    return candidate.config.root()
-        .table("access_log")
-        .mistake("path", "path: " + opened.error().text);
-  }
+  if (!opened) return table.mistake("path", "path: " + opened.error().text);
   candidate.access_log = std::move(*opened);
 }
 

@@ -77,18 +77,14 @@ int Supervisor::run() {
   return 0;
 }
 
-// The order matters: sockets while we may open them, then the user, then the files that belong to
-// the user, then threads.
 bool Supervisor::begin() {
   std::signal(SIGPIPE, SIG_IGN);
   watch_signals();
   Candidate first = configurations_.read(nullptr);
   configure_log(first.config.model().daemon);
-  if (first.config.is_valid()) open_sockets(first.config);
-  if (first.config.is_valid()) become_user(first.config);
-  if (first.config.is_valid()) open_access_log(first);
-  configurations_.build(first);
+  prepare(first);
   if (first.snapshot == nullptr) {
+    if (first.access_log != nullptr) first.access_log->withdraw();
     std::fputs(first.config.mistakes().render().c_str(), stderr);
     std::fputs("limpetd: not started, because of the mistakes above\n", stderr);
     return false;
@@ -102,6 +98,22 @@ bool Supervisor::begin() {
   beat_ = std::min(beat_, notify::watchdog_interval() / 3);
   second_.arm(loop_.timers(), monotonic_now() + beat_);
   return true;
+}
+
+// The order matters: sockets while we may open them, then the user, then the files that belong to
+// the user; threads come later. After a mistake the rest is tried all the same, so that one run
+// shows every one; but nobody else than the user makes files that stay.
+void Supervisor::prepare(Candidate& first) {
+  bool is_user = false;
+  if (first.config.is_whole()) {
+    open_sockets(first.config);
+    is_user = become_user(first.config);
+    open_access_log(first);
+  }
+  if (is_user)
+    configurations_.build(first);
+  else
+    configurations_.try_out(first);
 }
 
 void Supervisor::watch_signals() {
@@ -131,7 +143,7 @@ void Supervisor::open_sockets(Config& config) {
 
 void Supervisor::open_admin(Config& config) {
   const AdminModel& model = config.model().admin;
-  if (model.bind.is_empty()) return;
+  if (model.bind.is_empty() || config.mistakes().has_at(model.where)) return;
   Result<Fd> opened = open_alone(model.bind);
   if (!opened) return config.mistake(model.where, "admin.bind: " + opened.error().text);
   const Address bound = local_address(opened->number());
@@ -141,11 +153,10 @@ void Supervisor::open_admin(Config& config) {
 
 void Supervisor::open_control(Config& config) {
   const AdminModel& model = config.model().admin;
-  if (model.socket.empty()) return;
+  const ConfigReader table = config.root().table("admin");
+  if (model.socket.empty() || config.mistakes().has_at(table.position("socket"))) return;
   const std::string& user = config.model().daemon.user;
-  const auto refuse = [&](const std::string& why) {
-    config.root().table("admin").mistake("socket", "socket: " + why);
-  };
+  const auto refuse = [&](const std::string& why) { table.mistake("socket", "socket: " + why); };
   const auto address = Address::parse("unix:" + model.socket);
   if (!address) return refuse(address.error().text);
   if (Status made = prepare_directory(folder_of(model.socket), user); !made) {
@@ -159,15 +170,19 @@ void Supervisor::open_control(Config& config) {
   control_.listen(std::move(*opened), model.socket);
 }
 
-void Supervisor::become_user(Config& config) {
+bool Supervisor::become_user(Config& config) {
   const DaemonModel& daemon = config.model().daemon;
   const ConfigReader table = config.root().table("daemon");
-  if (Status made = prepare_directory(daemon.state_dir, daemon.user); !made) {
-    return table.mistake("state_dir", "state_dir: " + made.error().text);
-  }
-  if (Status dropped = drop_privileges(daemon.user); !dropped) {
-    table.mistake("user", "user: " + dropped.error().text);
-  }
+  bool is_done = true;
+  const auto attempt = [&](std::string_view key, const auto& action) {
+    const bool is_tried = !config.mistakes().has_at(table.position(key));
+    const Status status = is_tried ? action() : Status();
+    if (!status) table.mistake(key, std::string(key) + ": " + status.error().text);
+    is_done = is_done && is_tried && status;
+  };
+  attempt("state_dir", [&] { return prepare_directory(daemon.state_dir, daemon.user); });
+  attempt("user", [&] { return drop_privileges(daemon.user); });
+  return is_done;
 }
 
 void Supervisor::start_crew(const Model& model) {

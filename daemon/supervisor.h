@@ -71,11 +71,12 @@ class Supervisor final : public control::Process, private Timer::Owner {
 
   // supervisor.cc: the life
   [[nodiscard]] bool begin();
+  void prepare(Candidate& first);
   void watch_signals();
   void open_sockets(Config& config);
   void open_admin(Config& config);
   void open_control(Config& config);
-  void become_user(Config& config);
+  [[nodiscard]] bool become_user(Config& config);
   void start_crew(const Model& model);
   void look_for_proof();
   void become_ready();
@@ -91,7 +92,7 @@ class Supervisor final : public control::Process, private Timer::Owner {
   void retire_access_logs(const LineWriter* newest, const LineWriter* in_use);
   void take_up(Candidate candidate, std::function<void()> adopted);
   void hand_out(std::function<void()> adopted);
-  void refuse(const Config& config, const Done& done);
+  void refuse(const Candidate& candidate, const Done& done);
   void report_reload(const std::string& change, const Done& done);
   [[nodiscard]] bool rebuild(const Discovered& lists, std::string_view why,
                              std::function<void()> adopted);

@@ -34,16 +34,35 @@ std::uint64_t lines_in(std::string_view bytes) {
 
 class FileSink final : public LineSink {
  public:
-  FileSink(std::string path, Fd fd, const std::atomic<std::int64_t>& give_up_ns)
-      : path_(std::move(path)), fd_(std::move(fd)), give_up_ns_(give_up_ns) {
+  struct File {
+    Fd fd;
+    bool is_new = false;
+  };
+
+  FileSink(std::string path, File file, const std::atomic<std::int64_t>& give_up_ns)
+      : path_(std::move(path)),
+        fd_(std::move(file.fd)),
+        is_new_(file.is_new),
+        give_up_ns_(give_up_ns) {
     look_at_kind();
   }
 
-  static Result<Fd> open_file(const std::string& path) {
+  static Result<File> open_file(const std::string& path) {
     // Without blocking, so that a pipe without a reader is an error and not a standstill.
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640));
-    if (fd.is_open()) return fd;
+    constexpr int kHow = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+    Fd made(::open(path.c_str(), kHow | O_EXCL, 0640));
+    if (made.is_open()) return File{std::move(made), true};
+    Fd found(::open(path.c_str(), kHow, 0640));
+    if (found.is_open()) return File{std::move(found)};
     return Error{"cannot open " + path + ": " + error_text(errno)};
+  }
+
+  void withdraw() override {
+    struct stat own {};
+    struct stat there {};
+    if (!is_new_ || ::fstat(fd_.number(), &own) != 0 || own.st_size != 0) return;
+    if (::lstat(path_.c_str(), &there) != 0) return;
+    if (there.st_dev == own.st_dev && there.st_ino == own.st_ino) ::unlink(path_.c_str());
   }
 
   std::uint64_t write(std::string_view bytes) override {
@@ -70,7 +89,8 @@ class FileSink final : public LineSink {
                    {{"path", path_}, {"error", opened.error().text}});
       return;
     }
-    fd_ = std::move(*opened);
+    fd_ = std::move(opened->fd);
+    is_new_ = false;
     is_torn_ = false;
     look_at_kind();
   }
@@ -130,6 +150,7 @@ class FileSink final : public LineSink {
 
   std::string path_;
   Fd fd_;
+  bool is_new_;  // made by us, for withdraw()
   const std::atomic<std::int64_t>& give_up_ns_;
   Kind kind_ = Kind::kOther;
   bool is_torn_ = false;
@@ -167,11 +188,12 @@ Result<std::unique_ptr<LineSink>> LineSink::open(const std::string& path,
     const int stream = path == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
     Fd copy(::fcntl(stream, F_DUPFD_CLOEXEC, 3));
     if (!copy.is_open()) return Error{path + " is not open: " + error_text(errno)};
-    return std::unique_ptr<LineSink>(std::make_unique<FileSink>(path, std::move(copy), give_up_ns));
+    return std::unique_ptr<LineSink>(
+        std::make_unique<FileSink>(path, FileSink::File{std::move(copy)}, give_up_ns));
   }
-  auto fd = FileSink::open_file(path);
-  if (!fd) return fd.error();
-  return std::unique_ptr<LineSink>(std::make_unique<FileSink>(path, std::move(*fd), give_up_ns));
+  auto file = FileSink::open_file(path);
+  if (!file) return file.error();
+  return std::unique_ptr<LineSink>(std::make_unique<FileSink>(path, std::move(*file), give_up_ns));
 }
 
 }  // namespace limpet

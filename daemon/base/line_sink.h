@@ -30,6 +30,8 @@ class LineSink {
   [[nodiscard]] virtual std::uint64_t write(std::string_view bytes) = 0;
   /// Opens a file anew by its name; keeps the old one where that fails.
   virtual void reopen() {}
+  /// Removes the file that open() made, where it is still empty and still at its path.
+  virtual void withdraw() {}
 };
 
 }  // namespace limpet

@@ -43,6 +43,7 @@ class RingLineWriter final : public LineWriter {
     }
     ring_bell();
     if (thread_.joinable()) thread_.join();
+    if (is_withdrawn_ && sink_ != nullptr) sink_->withdraw();
   }
 
   Status start(const std::string& path) {
@@ -72,6 +73,8 @@ class RingLineWriter final : public LineWriter {
     }
     return true;
   }
+
+  void withdraw() noexcept override { is_withdrawn_ = true; }
 
   void reopen() override {
     std::unique_lock lock(mutex_);
@@ -184,6 +187,7 @@ class RingLineWriter final : public LineWriter {
   std::uint64_t flushes_wanted_ = 0, flushes_done_ = 0;
   std::uint64_t reopens_wanted_ = 0, reopens_done_ = 0;
   bool is_stopping_ = false;
+  bool is_withdrawn_ = false;  // main's
   std::thread thread_;
 };
 

@@ -30,6 +30,9 @@ class LineWriter {
   virtual bool append(std::size_t worker, std::string_view line) noexcept = 0;
   /// Closes and opens the file again, after rotation (SIGUSR1).
   virtual void reopen() = 0;
+  /// It will not be used after all: where open() made the file and nothing has been written to it,
+  /// it is gone with this object.
+  virtual void withdraw() noexcept = 0;
   /// Waits until everything queued is written or could not be, at most `kFlushWait`.
   virtual void flush() = 0;
   [[nodiscard]] virtual std::uint64_t dropped() const noexcept = 0;

@@ -150,6 +150,7 @@ Config Config::fragment(std::string_view text, std::string name) {
 
 Mistakes& Config::mistakes() noexcept { return state_->mistakes; }
 const Mistakes& Config::mistakes() const noexcept { return state_->mistakes; }
+bool Config::is_whole() const noexcept { return state_->is_readable; }
 const Model& Config::model() const noexcept { return state_->model; }
 const Ledger& Config::ledger() const noexcept { return state_->ledger; }
 ConfigReader Config::root() const { return state_->ledger.root_reader(); }

@@ -41,6 +41,8 @@ class Config {
   [[nodiscard]] Mistakes& mistakes() noexcept;
   [[nodiscard]] const Mistakes& mistakes() const noexcept;
   [[nodiscard]] bool is_valid() const noexcept { return mistakes().is_empty(); }
+  /// Whether every file could be read and parsed, so that what is missing is really missing.
+  [[nodiscard]] bool is_whole() const noexcept;
   [[nodiscard]] const Model& model() const noexcept;
   /// A reader of the whole file.
   [[nodiscard]] ConfigReader root() const;

@@ -53,6 +53,33 @@ std::unique_ptr<LineWriter> open(const std::string& path, std::size_t workers = 
   return std::move(*writer);
 }
 
+TEST_CASE("a file that was made and not used is gone with the writer that is withdrawn") {
+  const Folder folder;
+  const auto is_there = [&] { return ::access(folder.file("log").c_str(), F_OK) == 0; };
+  open(folder.file("log"))->withdraw();
+  CHECK_FALSE(is_there());
+  const auto written = [&] {
+    const auto writer = open(folder.file("log"));
+    writer->append(0, "one\n");
+    writer->withdraw();
+  };
+  written();
+  CHECK(read(folder.file("log")) == "one\n");
+  { std::ofstream(folder.file("log"), std::ios::trunc) << ""; }
+  open(folder.file("log"))->withdraw();
+  CHECK(is_there());  // it was there before
+}
+
+TEST_CASE("a withdrawn writer does not remove the file that has taken its place") {
+  const Folder folder;
+  auto writer = open(folder.file("log"));
+  REQUIRE(::rename(folder.file("log").c_str(), folder.file("log.1").c_str()) == 0);
+  { std::ofstream(folder.file("log")) << ""; }
+  writer->withdraw();
+  writer.reset();
+  CHECK(::access(folder.file("log").c_str(), F_OK) == 0);
+}
+
 TEST_CASE("lines are in the file after a flush, in order, behind what was there") {
   const Folder folder;
   { std::ofstream(folder.file("log")) << "old\n"; }

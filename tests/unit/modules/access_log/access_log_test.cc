@@ -192,6 +192,7 @@ class KeptLines final : public LineWriter {
     return true;
   }
   void reopen() override {}
+  void withdraw() noexcept override {}
   void flush() override {}
   [[nodiscard]] std::uint64_t dropped() const noexcept override { return 0; }
   std::vector<std::string> lines;
