@@ -4,19 +4,41 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/fd.h"
+#include "daemon/base/units.h"
 
 namespace limpet {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 64U << 20U;
+
+// Of a pipe, as `-c <(command)` in a shell makes one; what is slower is not at work any more.
+constexpr std::chrono::seconds kPipeWait{5};
+
+/// Whether there is something to be read, be it the end.
+bool has_something(int file) {
+  struct stat facts {};
+  if (::fstat(file, &facts) != 0 || !S_ISFIFO(facts.st_mode)) return true;
+  const Instant deadline = monotonic_now() + kPipeWait;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - monotonic_now());
+    pollfd entry{file, POLLIN, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(std::max(left.count(), std::int64_t{0})));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
+}
 
 bool has_wildcard(const std::string& pattern) {
   return pattern.find_first_of("*?[") != std::string::npos;
@@ -40,13 +62,18 @@ bool is_same_file(const std::string& a, const std::string& b) {
 }  // namespace
 
 Result<std::string> read_whole_file(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Without blocking, since a pipe may have nobody who writes; other files do not know the word.
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) return Error{std::string("cannot be opened: ") + std::strerror(errno)};
   std::string bytes;
   std::array<char, 65536> block{};
   for (;;) {
+    if (!has_something(file.number())) {
+      return Error{"is a pipe, and nobody has written to it for " + print_duration(kPipeWait) +
+                   "; expected a file"};
+    }
     const ssize_t got = ::read(file.number(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return Error{std::string("cannot be read: ") + std::strerror(errno)};
     if (got == 0) return bytes;
     bytes.append(block.data(), static_cast<std::size_t>(got));
