@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "daemon/base/text.h"
 #include "daemon/log_block.h"
 
 namespace limpet {
@@ -13,8 +14,14 @@ WallSeconds wall_seconds() {
   return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-// The first line of a rendered mistake says where and what.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+// Of each rendered mistake the line that says where and what; the others quote the file.
+void report_list(Config& config, const DiscoveryPlace& place, std::string_view rendered) {
+  while (!rendered.empty()) {
+    const std::string_view line = text::cut(rendered, '\n');
+    if (!line.starts_with(place.path + ":") || line.find(": error: ") == line.npos) continue;
+    config.mistake(place.where, "discovery: " + std::string(line));
+  }
+}
 
 void read_list(Candidate& candidate, const DiscoveryPlace& place, const DiscoveryFiles* in_force) {
   ReplicaList list = read_replica_file(place);
@@ -29,8 +36,7 @@ void read_list(Candidate& candidate, const DiscoveryPlace& place, const Discover
   }
   const auto* last_good = in_force == nullptr ? nullptr : in_force->last_good(place);
   if (last_good == nullptr) {
-    candidate.config.mistake(place.where, "discovery: " + first_line(list.mistakes));
-    return;
+    return report_list(candidate.config, place, list.mistakes);
   }
   log_block(log::Level::kWarning,
             "pool " + place.pool + ": " + place.path +
