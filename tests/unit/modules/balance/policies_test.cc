@@ -74,6 +74,49 @@ TEST_CASE("two choices: what was slow is tried again after a while") {
   CHECK(rig.picks(200)["b"] > 50);
 }
 
+// One request a second for so long, each answered before the next comes: in 5 ms, or in what
+// `took_by_a(number of its answers so far)` says where a is picked. Gives how often a was picked.
+template <typename TookByA>
+int serve(BalanceRig& rig, std::chrono::seconds time, int& answers_of_a, TookByA took_by_a) {
+  const int before = answers_of_a;
+  for (std::chrono::seconds past{}; past < time; past += 1s) {
+    TestExchange exchange(rig.client(), rig.pool());
+    const bool is_a = rig.pick(exchange) == "a";
+    const Duration took = is_a ? took_by_a(answers_of_a) : Duration(5ms);
+    exchange->times.sent = rig.module().now();
+    exchange->times.first_byte = rig.module().now() + took;
+    exchange->status = 200;
+    rig.module().done(exchange);
+    answers_of_a += is_a ? 1 : 0;
+    rig.module().advance(1s);
+  }
+  return answers_of_a - before;
+}
+
+TEST_CASE("two choices: one slow answer keeps a replica alone for seconds, not for a minute") {
+  for (const int slow_one : {0, 40}) {  // a cold start; a pause of one that was quick
+    BalanceRig rig({{"a"}, {"b"}}, "policy = \"two-choices\"");
+    int answers = 0;
+    const auto took = [slow_one](int number) -> Duration {
+      return number == slow_one ? Duration(500ms) : Duration(5ms);
+    };
+    while (answers <= slow_one)
+      serve(rig, 1s, answers, took);
+    serve(rig, 8s, answers, took);
+    CHECK(serve(rig, 40s, answers, took) >= 12);  // about half of them
+  }
+}
+
+TEST_CASE("two choices: what is slow for good is left alone, but for a try now and then") {
+  BalanceRig rig({{"a"}, {"b"}}, "policy = \"two-choices\"");
+  int answers = 0;
+  const auto took = [](int) { return Duration(500ms); };
+  serve(rig, 60s, answers, took);
+  const int later = serve(rig, 2000s, answers, took);
+  CHECK(later >= 30);
+  CHECK(later <= 160);  // of 2000, with those where the second draw missed its few tries
+}
+
 TEST_CASE("two choices: errors that come fast do not make a replica attractive") {
   BalanceRig rig({{"a"}}, "policy = \"two-choices\"");
   answer(rig, 10ms);
