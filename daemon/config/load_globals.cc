@@ -78,6 +78,8 @@ void load_http2_floods(const ConfigReader& in, Http2FloodsModel& out) {
   out.pings = count("pings", out.pings, "beyond one for each frame of data sent");
   out.empty_data = count("empty_data", out.empty_data, "frames that hold and end nothing");
   out.priorities = count("priorities", out.priorities, "PRIORITY and PRIORITY_UPDATE");
+  out.other_frames = count("other_frames", out.other_frames,
+                           "WINDOW_UPDATE and the like, beyond ten a frame of data and stream");
   out.connection_bytes =
       in.bytes("connection_bytes", out.connection_bytes, 0, "state kept for one connection");
   if (out.connection_bytes != 0 && out.connection_bytes < kConnectionBytesMin) {

@@ -73,6 +73,7 @@ struct Http2FloodsModel {
   std::uint32_t pings = 100;
   std::uint32_t empty_data = 100;
   std::uint32_t priorities = 400;
+  std::uint32_t other_frames = 1000;
   std::uint64_t connection_bytes = 1024 * 1024;
 };
 

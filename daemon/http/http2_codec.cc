@@ -123,6 +123,7 @@ Http2Stream& Http2Session::open() {
   auto* const stream = new (place) Http2Stream;
   streams.push_back(*stream);
   ++streams_open;
+  floods.on_stream_opened();
   return *stream;
 }
 

@@ -279,7 +279,7 @@ void Http2Session::put_data(Http2Stream& stream, std::string_view frame_header, 
   found_last = &stream;
   if (bytes == 0) return;
   stream.framed_bytes += bytes;
-  floods.forgive_ping();
+  floods.on_data_sent();
   if (stream.queue.is_empty()) {
     out->append(direct.substr(0, bytes));
     direct.remove_prefix(bytes);

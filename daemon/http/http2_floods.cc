@@ -9,8 +9,8 @@ namespace limpet {
 namespace {
 
 constexpr std::array<std::string_view, kHttp2Floods> kNames = {
-    "resets", "provoked_resets", "continuations", "settings",
-    "pings",  "empty_data",      "priorities",    "memory"};
+    "resets",     "provoked_resets", "continuations", "settings", "pings",
+    "empty_data", "priorities",      "other_frames",  "memory"};
 
 // The budget of what is counted one by one; 0 is none.
 [[nodiscard]] std::uint32_t budget(const Http2FloodLimits& limits, Http2Flood flood) noexcept {
@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, kHttp2Floods> kNames = {
       return limits.empty_data;
     case Http2Flood::kPriorities:
       return limits.priorities;
+    case Http2Flood::kOtherFrames:
+      return limits.other_frames;
     case Http2Flood::kContinuations:
     case Http2Flood::kConnectionBytes:
     case Http2Flood::kCount:
@@ -56,6 +58,10 @@ bool Http2Floods::exceed(Http2Flood flood) noexcept {
 bool Http2Floods::count(Http2Flood flood, Instant now) noexcept {
   if (flood == Http2Flood::kPings && pings_forgiven_ > 0) {
     --pings_forgiven_;
+    return true;
+  }
+  if (flood == Http2Flood::kOtherFrames && others_forgiven_ > 0) {
+    --others_forgiven_;
     return true;
   }
   turn_window(now);

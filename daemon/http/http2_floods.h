@@ -28,8 +28,11 @@ struct Http2FloodLimits {
   std::uint32_t continuations = 16;     ///< in one field block, whenever (CVE-2024-27316)
   std::uint32_t settings = 50;          ///< SETTINGS other than acknowledgements (CVE-2019-9515)
   std::uint32_t pings = 100;            ///< beyond one for each frame of data sent (CVE-2019-9512)
-  std::uint32_t empty_data = 100;  ///< DATA that holds nothing and ends nothing (CVE-2019-9518)
-  std::uint32_t priorities = 400;  ///< PRIORITY and PRIORITY_UPDATE (CVE-2019-9513)
+  std::uint32_t empty_data = 100;     ///< DATA that holds nothing and ends nothing (CVE-2019-9518)
+  std::uint32_t priorities = 400;     ///< PRIORITY and PRIORITY_UPDATE (CVE-2019-9513)
+  std::uint32_t other_frames = 1000;  ///< WINDOW_UPDATE, acknowledgements, unknown frames of a
+                                      ///< client, beyond ten for each frame of data sent and
+                                      ///< for each stream
   std::uint64_t connection_bytes = 1024 * 1024;  ///< state that the library keeps for a connection
 };
 
@@ -42,6 +45,7 @@ enum class Http2Flood : std::uint8_t {
   kPings,
   kEmptyData,
   kPriorities,
+  kOtherFrames,
   kConnectionBytes,
   kCount
 };
@@ -73,17 +77,26 @@ class Http2Floods {
   /// Compares the frames of one field block with their budget; they know no window.
   [[nodiscard]] bool check_continuations(std::uint32_t frames) noexcept;
   [[nodiscard]] bool check_bytes(std::size_t bytes, Instant now) noexcept;
-  /// A frame of data went out: the peer may answer it with a ping.
-  void forgive_ping() noexcept {
-    if (pings_forgiven_ < kForgivenMax) ++pings_forgiven_;
+  /// A frame of data went out: the peer may answer it with a ping, and with updates of its windows.
+  void on_data_sent() noexcept {
+    if (pings_forgiven_ < kPingsForgivenMax) ++pings_forgiven_;
+    forgive_others();
   }
+  /// A stream was opened: the peer may widen its window.
+  void on_stream_opened() noexcept { forgive_others(); }
 
   /// What was exceeded since the last call.
   [[nodiscard]] Http2FloodReport take_report() noexcept;
 
  private:
-  static constexpr std::uint16_t kForgivenMax = 1000;
+  static constexpr std::uint16_t kPingsForgivenMax = 1000;
+  // As many frames as answer what fits a large window: a slow client reads it all at once.
+  static constexpr std::uint32_t kOthersForgivenMax = 100'000;
+  static constexpr std::uint32_t kOthersForgivenEach = 10;
 
+  void forgive_others() noexcept {
+    if (others_forgiven_ < kOthersForgivenMax) others_forgiven_ += kOthersForgivenEach;
+  }
   [[nodiscard]] bool exceed(Http2Flood flood) noexcept;
   void turn_window(Instant now) noexcept;
 
@@ -91,6 +104,7 @@ class Http2Floods {
   Instant window_start_{};
   std::array<std::uint32_t, kHttp2Floods> counts_{};
   Http2FloodReport report_;
+  std::uint32_t others_forgiven_ = 0;
   std::uint16_t pings_forgiven_ = 0;
 };
 

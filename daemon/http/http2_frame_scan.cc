@@ -91,6 +91,10 @@ Http2FrameScan::Verdict Http2FrameScan::begin_frame(const char* header, std::siz
   const auto counted = [&](Http2Flood flood) {
     return floods.count(flood, now) ? Verdict::kFine : Verdict::kFlood;
   };
+  // A replica is on our side: its connection carries the exchanges of many clients.
+  const auto other = [&] {
+    return role_ == CodecRole::kClient ? Verdict::kFine : counted(Http2Flood::kOtherFrames);
+  };
   switch (type) {
     case kData:
       return begin_data(header, flags, now, floods);
@@ -107,9 +111,9 @@ Http2FrameScan::Verdict Http2FrameScan::begin_frame(const char* header, std::siz
       // A replica may have its reasons to refuse much.
       return role_ == CodecRole::kClient ? Verdict::kFine : counted(Http2Flood::kResets);
     case kSettings:
-      return (flags & kAck) != 0 ? Verdict::kFine : counted(Http2Flood::kSettings);
+      return (flags & kAck) != 0 ? other() : counted(Http2Flood::kSettings);
     case kPing:
-      return (flags & kAck) != 0 ? Verdict::kFine : counted(Http2Flood::kPings);
+      return (flags & kAck) != 0 ? other() : counted(Http2Flood::kPings);
     case kPriority:
       // RFC 9113 section 6.3; RFC 7540 section 5.3.1.
       if (stream == 0) return Verdict::kBreach;
@@ -118,7 +122,7 @@ Http2FrameScan::Verdict Http2FrameScan::begin_frame(const char* header, std::siz
     case kPriorityUpdate:
       return counted(Http2Flood::kPriorities);
     default:
-      return Verdict::kFine;
+      return other();
   }
 }
 

@@ -26,6 +26,7 @@ Http2FloodLimits flood_limits(const Http2FloodsModel& floods) {
           floods.pings,
           floods.empty_data,
           floods.priorities,
+          floods.other_frames,
           floods.connection_bytes};
 }
 

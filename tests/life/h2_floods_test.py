@@ -55,9 +55,22 @@ def update_priority(client):
     client.send(f.frame(0x10, 0, 0, b"\0\0\0\1u=1"))
 
 
+def update_window(client):
+    client.send(f.window_update(0, 1))
+
+
+def send_unknown(client):
+    client.send(f.frame(0xfa, 0, 0, b"unknown"))
+
+
+def acknowledge_unasked(client):
+    client.send(f.frame(0x6, 0x1, 0, bytes(8)))
+
+
 # Name of the budget, its kind in the metric, what one unit of it is.
 KINDS = [("resets", reset_rapidly), ("provoked_resets", provoke_a_reset), ("settings", change_settings),
-         ("pings", send_ping), ("empty_data", send_empty_data), ("priorities", change_priority)]
+         ("pings", send_ping), ("empty_data", send_empty_data), ("priorities", change_priority),
+         ("other_frames", update_window)]
 
 
 class Tolerant(H2Client):
@@ -128,6 +141,9 @@ ENFORCED = [
     ("data_of_padding_alone_is_empty_data", "empty_data", padding_alone),
     ("priority_churn_ends_the_connection", "priorities", change_priority),
     ("priority_updates_count_as_priorities", "priorities", update_priority),
+    ("window_updates_end_the_connection", "other_frames", update_window),
+    ("frames_of_unknown_types_end_the_connection", "other_frames", send_unknown),
+    ("acknowledgements_of_nothing_end_the_connection", "other_frames", acknowledge_unasked),
 ]
 REPORTED = [(f"{name}_are_only_counted_in_report_mode", name, one) for name, one in KINDS]
 

@@ -36,6 +36,7 @@ TEST_CASE("the defaults of the flood budgets are those of the codec") {
   CHECK(model.pings == limits.pings);
   CHECK(model.empty_data == limits.empty_data);
   CHECK(model.priorities == limits.priorities);
+  CHECK(model.other_frames == limits.other_frames);
   CHECK(model.connection_bytes == limits.connection_bytes);
 }
 
@@ -43,7 +44,7 @@ TEST_CASE("each flood budget is read") {
   const Config config = load(
       "[limits.http2_floods]\nmode = \"report\"\nwindow = \"2s\"\nresets = 1\n"
       "provoked_resets = 2\ncontinuations = 3\nsettings = 4\npings = 5\nempty_data = 6\n"
-      "priorities = 0\nconnection_bytes = \"128KiB\"\n");
+      "priorities = 0\nother_frames = 7\nconnection_bytes = \"128KiB\"\n");
   CHECK(config.mistakes().render() == "");
   const Http2FloodsModel& floods = config.model().limits.http2_floods;
   CHECK(floods.mode == FloodAnswer::kReport);
@@ -55,6 +56,7 @@ TEST_CASE("each flood budget is read") {
   CHECK(floods.pings == 5);
   CHECK(floods.empty_data == 6);
   CHECK(floods.priorities == 0);
+  CHECK(floods.other_frames == 7);
   CHECK(floods.connection_bytes == 128 * 1024);
 }
 

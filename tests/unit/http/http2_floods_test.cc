@@ -25,7 +25,7 @@ std::string exceeded_in(const Http2FloodReport& report) {
 
 Http2Settings small_budgets(FloodMode mode = FloodMode::kEnforce) {
   Http2Settings settings;
-  settings.floods = {mode, seconds(10), 3, 3, 3, 3, 3, 3, 3, 0};
+  settings.floods = {mode, seconds(10), 3, 3, 3, 3, 3, 3, 3, 3, 0};
   return settings;
 }
 
@@ -62,12 +62,35 @@ TEST_CASE("each frame of data that went out allows a ping") {
   Http2FloodLimits limits;
   limits.pings = 1;
   Http2Floods floods(limits);
-  floods.forgive_ping();
-  floods.forgive_ping();
+  floods.on_data_sent();
+  floods.on_data_sent();
   CHECK(floods.count(Http2Flood::kPings, Instant{}));
   CHECK(floods.count(Http2Flood::kPings, Instant{}));
   CHECK(floods.count(Http2Flood::kPings, Instant{}));
   CHECK_FALSE(floods.count(Http2Flood::kPings, Instant{}));
+}
+
+TEST_CASE("each stream and each frame of data that went out allows ten updates of windows") {
+  Http2FloodLimits limits;
+  limits.other_frames = 3;
+  Http2Floods floods(limits);
+  floods.on_data_sent();
+  floods.on_stream_opened();
+  for (int i = 0; i < 23; ++i)
+    REQUIRE(floods.count(Http2Flood::kOtherFrames, Instant{}));
+  CHECK_FALSE(floods.count(Http2Flood::kOtherFrames, Instant{}));
+}
+
+TEST_CASE("what is allowed for data that went out does not grow without end") {
+  Http2FloodLimits limits;
+  limits.other_frames = 1;
+  Http2Floods floods(limits);
+  for (int i = 0; i < 1'000'000; ++i)
+    floods.on_data_sent();
+  int allowed = 0;
+  while (allowed < 1'000'000 && floods.count(Http2Flood::kOtherFrames, Instant{}))
+    ++allowed;
+  CHECK(allowed == 100'001);
 }
 
 /// What four of something lead to, with a budget of three.
@@ -105,7 +128,12 @@ TEST_CASE("frames that cost a client nothing") {
   check(frame(kPriorityUpdate, 0, 0, number(1, 4) + "u=1"), "priorities", "", "0");
   check(frame(kData, 0, 1), "empty_data", post, "1");
   check(frame(kData, kPadded, 1, number(3, 1) + "000"), "empty_data", post, "1");
-  CHECK(fate(ping_frame(kAck), FloodMode::kEnforce).empty());
+  // And one acknowledgement.
+  for (const std::string& other :
+       {ping_frame(kAck), window_frame(0, 1), frame(0xfa, 0, 0, "unknown")}) {
+    CHECK(fate(other, FloodMode::kEnforce) == "after 3, GOAWAY 0 11; other_frames=1 ");
+    CHECK(fate(other, FloodMode::kReport) == "other_frames=1 ");
+  }
   CHECK(fate(frame(kData, 0, 1, "x"), FloodMode::kEnforce, post).empty());
   CHECK(fate(frame(kData, kPadded, 1, number(3, 1) + "x000"), FloodMode::kEnforce, post).empty());
 }
@@ -137,6 +165,15 @@ TEST_CASE("resets of limpet's own are nobody's fault, nor are those of a replica
   RawReplica replica;
   for (int i = 0; i < 300; ++i)
     replica.side().feed(reset_frame(replica.ask(), 7));
+  CHECK(replica.codec().take_flood_report().is_empty());
+  CHECK(replica.codec().takes_streams());
+}
+
+TEST_CASE("a replica may send updates, acknowledgements and unknown frames as it likes") {
+  RawReplica replica;
+  static_cast<void>(replica.ask());
+  for (int i = 0; i < 2000; ++i)
+    replica.side().feed(window_frame(0, 1) + ping_frame(kAck) + frame(0xfa, 0, 0, "unknown"));
   CHECK(replica.codec().take_flood_report().is_empty());
   CHECK(replica.codec().takes_streams());
 }
