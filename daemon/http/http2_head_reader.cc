@@ -256,6 +256,9 @@ Refusal Http2HeadReader::read_request_meaning(EndOfStream end) {
   BodyLength told;
   const Refusal refusal = request_framing(head.fields, head.version, told);
   if (refusal.is_refused()) return refusal;
+  // RFC 9110 section 9.3.6: a CONNECT has no content; what a length says would be read as that of
+  // the tunnel, or of the GET.
+  if (!head.upgrade.empty()) head.fields.remove(FieldName::kContentLength);
   if (end == EndOfStream::kNo && head.upgrade.empty()) {
     const bool is_known = head.fields.find(FieldName::kContentLength) != nullptr;
     // Of a length of nothing the end is still to come.

@@ -412,6 +412,17 @@ TEST_CASE("h2: GOAWAY refuses the streams above its number and no others") {
         "1 response 200 none; 1 end; 0 concluded; ");
 }
 
+TEST_CASE("h2: the length of a tunnel that an extended CONNECT claims to have is not passed on") {
+  for (const std::string length : {"0", "5"}) {
+    RawClient client;
+    const FieldTexts fields = {{":method", "CONNECT"}, {":protocol", "websocket"},
+                               {":scheme", "https"},   {":path", "/chat"},
+                               {":authority", "a"},    {"content-length", length}};
+    client.side().feed(client.headers(1, fields, kEndHeaders));
+    CHECK(fields_text(client.side().request().fields) == "host=a");
+  }
+}
+
 TEST_CASE("h2: an accepted websocket is a 101 with a tunnel, a refused one is a response") {
   RawReplica replica(setting(8, 1));
   CHECK(replica.codec().has_peer_settings());
