@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/mcp/answer_reader.h"
 
+#include "modules/mcp/json.h"
+
 namespace limpet::mcp {
 
 AnswerReader::AnswerReader(std::string_view id, BodyForm form, std::size_t bytes_max)
@@ -12,8 +14,9 @@ AnswerReader::AnswerReader(std::string_view id, BodyForm form, std::size_t bytes
 
 bool AnswerReader::is_awaited(std::string_view json) const {
   const RpcAnswer answer = read_answer(json);
-  if (answer.kind == RpcAnswer::Kind::kResult) return answer.id == id_;
-  return answer.kind == RpcAnswer::Kind::kError && (!answer.has_id || answer.id == id_);
+  const bool is_ours = is_same_value(answer.id, id_);
+  if (answer.kind == RpcAnswer::Kind::kResult) return is_ours;
+  return answer.kind == RpcAnswer::Kind::kError && (!answer.has_id || is_ours);
 }
 
 void AnswerReader::on_event(const SseEvent& event) {

@@ -24,8 +24,8 @@ class AnswerReader final : private SseSink {
     kMissing,  ///< the body has ended, or is of a form, without it
   };
 
-  /// `id` is the request's, raw; an answer with another id is not the awaited one, one without any
-  /// is taken for an error about the whole request.
+  /// `id` is the request's, raw; an answer with another id, by value, is not the awaited one, one
+  /// without any is taken for an error about the whole request.
   AnswerReader(std::string_view id, BodyForm form, std::size_t bytes_max);
 
   /// Takes the next bytes of the body.

@@ -93,6 +93,45 @@ void move_view(std::string_view& view, const std::string& copy, std::string_view
       without_space(json.substr(static_cast<std::size_t>(view.data() - copy.data()), view.size()));
 }
 
+// A number as its digits, without zeros at either end, and the power of ten behind them; so that
+// all ways of writing one value come out alike, however large it is.
+struct Decimal {
+  std::string digits;  // empty: zero
+  std::int64_t power = 0;
+  bool is_negative = false;
+
+  friend bool operator==(const Decimal&, const Decimal&) = default;
+};
+
+Decimal decimal_of(std::string_view raw) {
+  Decimal number;
+  number.is_negative = raw.starts_with('-');
+  if (number.is_negative) raw.remove_prefix(1);
+  const std::size_t mark = std::min(raw.find_first_of("eE"), raw.size());
+  std::string_view exponent = raw.substr(mark);
+  if (!exponent.empty()) exponent.remove_prefix(1);
+  if (exponent.starts_with('+')) exponent.remove_prefix(1);
+  // One too long to be read is a power that no other number comes near to: its sign is left.
+  const auto [at, fault] =
+      std::from_chars(exponent.data(), exponent.data() + exponent.size(), number.power);
+  constexpr std::int64_t kFar = 1'000'000'000'000;
+  if (fault == std::errc::result_out_of_range)
+    number.power = exponent.front() == '-' ? -kFar : kFar;
+  number.power = std::clamp(number.power, -kFar, kFar);
+  const std::string_view mantissa = raw.substr(0, mark);
+  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+  number.digits = mantissa.substr(0, point);
+  if (point < mantissa.size()) {
+    number.digits += mantissa.substr(point + 1);
+    number.power -= static_cast<std::int64_t>(mantissa.size() - point - 1);
+  }
+  number.digits.erase(0, std::min(number.digits.find_first_not_of('0'), number.digits.size()));
+  const std::size_t kept = number.digits.find_last_not_of('0') + 1;
+  number.power += static_cast<std::int64_t>(number.digits.size() - kept);
+  number.digits.resize(kept);
+  return number.digits.empty() ? Decimal{} : number;
+}
+
 // A level that has been walked to its end has nothing behind it.
 bool is_whole(ondemand::document& document) noexcept {
   return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
@@ -188,6 +227,19 @@ std::optional<std::int64_t> number_of(const JsonItem& item) noexcept {
   const auto [at, fault] = std::from_chars(item.raw.data(), end, number);
   if (fault != std::errc{} || at != end) return std::nullopt;
   return number;
+}
+
+bool is_same_value(std::string_view raw, std::string_view other) {
+  if (raw == other) return true;
+  if (raw.empty() || other.empty()) return false;
+  const bool are_texts = raw.front() == '"';
+  if (are_texts != (other.front() == '"')) return false;
+  const std::string_view unusual = are_texts ? "\\" : ".eE-";
+  if (raw.find_first_of(unusual) == raw.npos && other.find_first_of(unusual) == other.npos)
+    return false;
+  if (!are_texts) return decimal_of(raw) == decimal_of(other);
+  const std::optional<std::string> text = text_of({JsonKind::kText, raw});
+  return text && text == text_of({JsonKind::kText, other});
 }
 
 bool is_utf8(std::string_view text) noexcept {

@@ -47,6 +47,11 @@ inline constexpr std::size_t kJsonItemsMax = 4096;
 /// The whole number that a raw number stands for.
 [[nodiscard]] std::optional<std::int64_t> number_of(const JsonItem& item) noexcept;
 
+/// Whether two raw numbers or texts are one value, however each is written: 1 and 1.0, "\u0031" and
+/// "1". A number is never a text. Cost: where they are written alike, or both plainly, a
+/// comparison.
+[[nodiscard]] bool is_same_value(std::string_view raw, std::string_view other);
+
 /// Whether it is valid UTF-8.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 /// Appends `text`, which is UTF-8, as a JSON string with its quotes.

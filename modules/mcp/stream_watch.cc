@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modules/mcp/stream_watch.h"
 
+#include "modules/mcp/json.h"
 #include "modules/mcp/rpc_answer.h"
 
 namespace limpet::mcp {
@@ -82,11 +83,12 @@ void StreamWatch::on_event(const SseEvent& event) {
 
 bool StreamWatch::is_the_answer(std::string_view json) const {
   if (const std::optional<RpcGlance> said = glance_at(json))
-    return said->kind == RpcKind::kResponse && (said->id.empty() || said->id == asked_->id);
+    return said->kind == RpcKind::kResponse &&
+           (said->id.empty() || is_same_value(said->id, asked_->id));
   const RpcAnswer answer = read_answer(json);
   const bool is_answer =
       answer.kind == RpcAnswer::Kind::kResult || answer.kind == RpcAnswer::Kind::kError;
-  return is_answer && (!answer.has_id || answer.id == asked_->id);
+  return is_answer && (!answer.has_id || is_same_value(answer.id, asked_->id));
 }
 
 // A batch may await several answers: then nobody knows which are missing.

@@ -43,6 +43,15 @@ TEST_CASE("an error without an id answers whatever was asked, a result of anothe
   CHECK(other.finish() == State::kMissing);
 }
 
+TEST_CASE("an id is the same however it is written") {
+  AnswerReader number("1", BodyForm::kEvents, 1000);
+  static_cast<void>(number.feed("data: {\"jsonrpc\":\"2.0\",\"id\":1.0,\"result\":{}}\n\n"));
+  CHECK(number.state() == State::kAnswered);
+  AnswerReader text(R"("\u0031")", BodyForm::kJson, 1000);
+  static_cast<void>(text.feed(R"({"jsonrpc":"2.0","id":"1","result":{}})"));
+  CHECK(text.finish() == State::kAnswered);
+}
+
 TEST_CASE("what is too large, or of another form, is not kept") {
   AnswerReader json("1", BodyForm::kJson, 10);
   CHECK(json.feed("{\"jsonrpc\":\"2.0\"") == State::kTooLarge);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -74,6 +75,45 @@ TEST_CASE("numbers are whole or none") {
   CHECK_FALSE(number_of(items[1]).has_value());
   CHECK_FALSE(number_of(items[2]).has_value());
   CHECK_FALSE(number_of(items[3]).has_value());
+}
+
+TEST_CASE("numbers and texts are compared by value, however they are written") {
+  for (const auto& [a, b] :
+       std::vector<std::pair<std::string, std::string>>{{"1", "1"},
+                                                        {"1", "1.0"},
+                                                        {"10", "1e1"},
+                                                        {"10", "1.00E+1"},
+                                                        {"0.5", "5e-1"},
+                                                        {"0", "-0"},
+                                                        {"0", "0e999999999999999999999"},
+                                                        {"-7", "-7.0"},
+                                                        {"9007199254740993", "9007199254740993.0"},
+                                                        {"1e400", "10e399"},
+                                                        {R"("1")", R"("\u0031")"},
+                                                        {R"("a/b")", R"("a\/b")"},
+                                                        {R"("\u00e9")", "\"\xc3\xa9\""},
+                                                        {R"("\n")", R"("\u000a")"}}) {
+    CHECK_MESSAGE(is_same_value(a, b), a << " " << b);
+    CHECK_MESSAGE(is_same_value(b, a), b << " " << a);
+  }
+  for (const auto& [a, b] : std::vector<std::pair<std::string, std::string>>{
+           {"1", "2"},
+           {"1", "10"},
+           {"1", "-1"},
+           {"1", "1.5"},
+           {"1e5", "1e-5"},
+           {"9007199254740993", "9007199254740992.0"},
+           {"1e9", "1e99999999999999999999"},
+           {"1e99999999999999999999", "1e-99999999999999999999"},
+           {"1", R"("1")"},
+           {R"("1")", R"("1 ")"},
+           {R"("\\")", R"("\\\\")"},
+           {R"("\u0041")", R"("a")"},
+           {"", "0"},
+           {"", R"("")"}}) {
+    CHECK_MESSAGE(!is_same_value(a, b), a << " " << b);
+    CHECK_MESSAGE(!is_same_value(b, a), b << " " << a);
+  }
 }
 
 TEST_CASE("a quoted text reads back as the same") {

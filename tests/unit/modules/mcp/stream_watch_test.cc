@@ -152,6 +152,22 @@ TEST_CASE("the answer to another call is not the awaited one") {
   CHECK_FALSE(rig.end().empty());
 }
 
+TEST_CASE("an answer whose id is written in another way is the awaited one") {
+  Rig number(Kind::kCall);
+  number.feed(event(R"({"jsonrpc":"2.0","id":7.0,"result":{}})"));
+  CHECK(number.end().empty());
+  for (const std::string id : {R"("a/1")", R"("a\/1")", R"("\u0061/1")"}) {
+    Rig text(Kind::kCall, BodyForm::kEvents,
+             R"({"jsonrpc":"2.0","id":"a\/1","method":"tools/call","params":{"name":"t"}})");
+    text.feed(event(R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{}})"));
+    CHECK_MESSAGE(text.end().empty(), id);
+    CHECK(text.unanswered() == 0);
+  }
+  Rig other(Kind::kCall);
+  other.feed(event(R"({"jsonrpc":"2.0","id":"7","result":{}})"));
+  CHECK_FALSE(other.end().empty());
+}
+
 TEST_CASE("an answer too long to be looked at is taken for the awaited one") {
   Rig rig(Kind::kCall);
   rig.feed(event(R"({"jsonrpc":"2.0","id":7,"result":")" + std::string(20'000, 'x') + "\"}"));
