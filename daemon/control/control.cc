@@ -294,7 +294,7 @@ void Control::explain(const Request& request, const Reply& reply) {
   };
   const std::string kind = text_of("kind");
   const std::string name = text_of("name");
-  const std::string value = text_of("value");
+  std::string value = text_of("value");
   const std::string pool = text_of("pool");
   const auto snapshot = process_.snapshot();
   if (!pool.empty() && snapshot->find_pool(pool) == nullptr) {
@@ -305,6 +305,12 @@ void Control::explain(const Request& request, const Reply& reply) {
   if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end()) {
     return reply(
         refused(400, "kind: expected cookie, header, query, session, principal or client-ip"));
+  }
+  // As a request has it, however it is written here.
+  if (kind == "client-ip") {
+    const auto address = Address::parse_ip(value);
+    if (!address) return reply(refused(400, "client-ip: " + address.error().text));
+    value = address->unmapped().print_host();
   }
   Json answers = Json::array();
   for (const auto& plan : snapshot->pools) {

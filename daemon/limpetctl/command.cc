@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "daemon/base/address.h"
 #include "daemon/base/units.h"
 #include "daemon/version.h"
 
@@ -75,6 +76,15 @@ std::string wait_fault(const std::string& text) {
   return parse_duration(text) ? std::string() : "expected a duration such as 30s or 10m";
 }
 
+std::string value_fault(const std::string& text) {
+  return text.empty() ? "expected a value" : std::string();
+}
+
+std::string address_fault(const std::string& text) {
+  const auto address = Address::parse_ip(text);
+  return address ? std::string() : address.error().text;
+}
+
 void add_explain(CLI::App& app, Command& command, Questions& asked) {
   auto* explain = app.add_subcommand("explain", "where a cookie, header or session leads, and why");
   auto* kinds = explain->add_option_group("question");
@@ -84,7 +94,11 @@ void add_explain(CLI::App& app, Command& command, Questions& asked) {
   kinds->add_option("--query", asked.query, "a parameter of the query")->type_name("NAME=VALUE");
   kinds->add_option("--principal", asked.principal, "a bearer token, or the value of its header")
       ->type_name("VALUE");
-  kinds->add_option("--client-ip", asked.client_ip, "the client's address")->type_name("ADDRESS");
+  for (CLI::Option* option : kinds->get_options({}))
+    option->check(value_fault);
+  kinds->add_option("--client-ip", asked.client_ip, "the client's address")
+      ->type_name("ADDRESS")
+      ->check(address_fault);
   kinds->require_option(1);
   explain->add_option("--pool", command.pool, "in this pool only")->type_name("POOL");
   explain->callback([&] {

@@ -174,6 +174,15 @@ TEST_CASE("control: explain asks the plans of every pool, or of the one named") 
   scene.ask("POST", "/v1/explain", {}, R"({"kind":"session","value":"x"})");
   CHECK(scene.says("\"answered\": false"));
   CHECK(scene.ask("POST", "/v1/explain", {}, "[").status == 400);
+  const auto of_address = [&](const std::string& value) {
+    return scene.ask("POST", "/v1/explain", {}, R"({"kind":"client-ip","value":")" + value + "\"}")
+        .status;
+  };
+  CHECK(of_address("nonsense") == 400);
+  CHECK(scene.says("client-ip: "));
+  CHECK(of_address("10.0.0.1:80") == 400);
+  CHECK(of_address("10.0.0.1") == 200);
+  CHECK(of_address("::ffff:10.0.0.1") == 200);
   CHECK(scene.ask("POST", "/v1/explain", {}, R"({"kind":"guess"})").status == 400);
 }
 

@@ -87,6 +87,21 @@ TEST_CASE("limpetctl: what is to be explained is taken apart") {
         R"({"kind":"header","name":"X-User","value":"7","pool":""})");
 }
 
+TEST_CASE("limpetctl: a question about nothing, or about no address, is wrong usage") {
+  for (const char* option : {"--cookie", "--session", "--header", "--query", "--principal"}) {
+    CHECK_MESSAGE(complaint_about({"explain", option, ""}) ==
+                      "limpetctl: " + std::string(option) + ": expected a value",
+                  option);
+  }
+  const std::string complaint = complaint_about({"explain", "--client-ip", "nonsense"});
+  CHECK_MESSAGE(complaint.starts_with("limpetctl: --client-ip: "), complaint);
+  CHECK_MESSAGE(complaint.find("nonsense") != std::string::npos, complaint);
+  const auto good = parse({"explain", "--client-ip", "::1"});
+  REQUIRE(good.command);
+  CHECK(good.command->kind == "client-ip");
+  CHECK(good.command->value == "::1");
+}
+
 TEST_CASE("limpetctl: tables are aligned, numbers to the right, by characters not bytes") {
   Table table({"NAME", ">COUNT", "NOTE"});
   table.add({"aé", "5", "x"});
