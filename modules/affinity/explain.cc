@@ -233,8 +233,20 @@ class Explainer {
       note("it was sealed for an earlier life of the replica");
       return say_policy(Cause::kGone, source);
     }
+    note_death(facts, *replica.vitals);
     say_standing(source, replica);
     note("if it were gone: " + print_policy(settings_.policy_for(Cause::kGone, source.kind)));
+  }
+
+  // A refused connect is seen before the probes are sure of it; whether the next one would be
+  // refused too, only a request finds out. Both sides are whole seconds.
+  void note_death(const TokenFacts& facts, const Vitals& vitals) {
+    const WallSeconds died(
+        std::chrono::seconds(vitals.last_dead_s.load(std::memory_order_relaxed)));
+    if (died < facts.issued) return;
+    note("it was seen dead " + ago(died, question_.now) +
+         ", when the session was there already: where it still refuses to connect, the request "
+         "finds it gone");
   }
 
   void say_standing(const Source& source, const Replica& replica) {

@@ -46,6 +46,18 @@ TEST_CASE("a good cookie: replica, rule, verdict, age, key and what if it were g
   CHECK(ask(rig, "cookie", cookie.substr(7), "other").verdict == "none");
 }
 
+TEST_CASE("a replica that was seen dead since, be it in the second of the seal, is told as that") {
+  AffinityRig rig("");
+  const std::string cookie = rig.new_cookie("b");
+  CHECK_FALSE(ask(rig, "cookie", cookie).notes_say("seen dead"));
+  rig.vitals("b").note_death(rig.rig.wall());
+  const Asked answer = ask(rig, "cookie", cookie);
+  CHECK(answer.verdict == "hit");
+  CHECK(answer.notes_say("it was seen dead 0s ago"));
+  CHECK(answer.notes_say("where it still refuses to connect, the request finds it gone"));
+  CHECK_FALSE(ask(rig, "cookie", rig.new_cookie("b")).notes_say("seen dead"));
+}
+
 TEST_CASE("a cookie whose replica is down, gone or draining: what the policy does") {
   AffinityRig rig("on_down = \"wait:2s then refuse:503\"\non_gone = \"refuse:410\"");
   const std::string cookie = rig.new_cookie("b");
