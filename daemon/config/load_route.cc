@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string>
 
 #include "daemon/base/text.h"
 #include "daemon/config/tables.h"
@@ -69,6 +70,12 @@ RespondModel load_respond(const ConfigReader& in) {
   RespondModel respond;
   respond.status = static_cast<std::uint16_t>(in.number("status", respond.status, 200, 599));
   respond.body = in.text("body", "", "plain text; \"\": limpet's own page for the status");
+  // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
+  const bool has_content = respond.status != 204 && respond.status != 205 && respond.status != 304;
+  if (!has_content && !respond.body.empty()) {
+    in.mistake("body", "body: an answer of status " + std::to_string(respond.status) +
+                           " has no content; expected another status, or no body");
+  }
   return respond;
 }
 

@@ -93,6 +93,21 @@ TEST_CASE("hosts, paths and targets of routes are looked at") {
   CHECK(!with("[[route]]\npath = \"/x\"\nredirect = { to = \"/\\r\\nSet-Cookie: x\" }\n").empty());
 }
 
+TEST_CASE("an answer that has no content has no body") {
+  const auto respond = [](const std::string& table) {
+    return with("[[route]]\npath = \"/x\"\nrespond = " + table + "\n");
+  };
+  CHECK(
+      respond("{ status = 204, body = \"x\" }") ==
+      "l.toml:9:34: error: body: an answer of status 204 has no content; expected another status, "
+      "or no body\nrespond = { status = 204, body = \"x\" }\n"
+      "                                 ^\n");
+  CHECK_FALSE(respond("{ status = 205, body = \"x\" }").empty());
+  CHECK_FALSE(respond("{ status = 304, body = \"x\" }").empty());
+  CHECK(respond("{ status = 204 }").empty());
+  CHECK(respond("{ status = 404, body = \"x\" }").empty());
+}
+
 TEST_CASE("an address is listened on once") {
   CHECK(with("[[listener]]\nbind = [\"127.0.0.1:80\", \"127.0.0.1:8080\"]\n") ==
         "l.toml:8:25: error: bind: \"127.0.0.1:8080\" is already at l.toml:2:9\n"
