@@ -31,6 +31,9 @@ const Policy& AffinitySettings::policy_for(Cause cause, Source::Kind kind) const
     return kind == Source::Kind::kSession ? policies[static_cast<std::size_t>(Cause::kGone)]
                                           : kMove;
   }
+  // In a pool of sessions it is for their ids: a cookie there only says where to begin.
+  const bool is_unknown = cause == Cause::kInvalid || cause == Cause::kForeign;
+  if (is_unknown && has_sessions && kind == Source::Kind::kCookie) return kMove;
   return policies[static_cast<std::size_t>(cause)];
 }
 

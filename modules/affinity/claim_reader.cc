@@ -10,6 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/http/cookie.h"
 #include "daemon/http/mcp_head.h"
+#include "modules/affinity/cookie_tokens.h"
 
 namespace limpet::affinity {
 
@@ -122,6 +123,7 @@ bool ClaimReader::read_known_field(Exchange& exchange, ExchangeState& state, Fie
   state.may_set_cookie = true;
   state.facts = held->facts;
   state.replica = held->replica;
+  state.cookie_text = all;
   if (held->cut_bytes == 0) return true;
   // Mostly there is nothing else in it.
   if (held->cut_bytes == all.size()) [[likely]] {
@@ -289,7 +291,8 @@ bool ClaimReader::take_learned(Exchange& exchange, ExchangeState& state, std::st
 }
 
 // Of several cookies the first that verifies counts: a browser may hold a partitioned and an
-// unpartitioned one. Where none does, something of limpet's name was sent all the same.
+// unpartitioned one. A token of another pool counts only where there is none of this one. Where
+// none verifies, something of limpet's name was sent all the same.
 bool ClaimReader::read_cookies(Exchange& exchange, ExchangeState& state, const CookieForm& form) {
   // An MCP request without a session id opens a session, or needs none: a cookie of earlier days
   // must not place it.
@@ -297,12 +300,18 @@ bool ClaimReader::read_cookies(Exchange& exchange, ExchangeState& state, const C
       is_mcp_request(exchange.request))
     return false;
   CookieScan cookies(exchange.request.fields, form.name());
+  bool is_foreign = false;
   while (const std::optional<std::string_view> value = cookies.next()) {
-    const std::string_view token = unquoted(*value);
-    if (open(exchange, state, {Purpose::kCookie, token, token, {}})) return true;
-    state.claim = Claim::kUnreadable;
+    CookieTokens tokens(unquoted(*value));
+    while (const std::optional<std::string_view> token = tokens.next()) {
+      if (!open(exchange, state, {Purpose::kCookie, *token, *token, {}})) continue;
+      state.cookie_text = tokens.all();
+      if (state.facts.pool == settings_.rules.pool) return true;
+      is_foreign = true;
+    }
+    if (!is_foreign) state.claim = Claim::kUnreadable;
   }
-  return false;
+  return is_foreign;
 }
 
 bool ClaimReader::recall(const Exchange& exchange, ExchangeState& state, Purpose purpose,

@@ -40,6 +40,7 @@ struct ExchangeState {
   TokenFacts facts;                    ///< of kToken
   std::uint32_t replica = kNoReplica;  ///< of kToken: the index that the token's replica has here
   std::uint64_t key = 0;               ///< of kKey
+  std::string_view cookie_text;        ///< where the cookie's token was found, others around it
   Instant wait_began{};
   std::string_view session_id;   ///< as the client knows it, where an Mcp-Session-Id opened
   std::string_view original_id;  ///< as the replica made it

@@ -14,6 +14,7 @@
 #include "daemon/base/units.h"
 #include "daemon/http/mcp_head.h"
 #include "modules/affinity/affinity_plan.h"
+#include "modules/affinity/cookie_tokens.h"
 #include "modules/affinity/replica_table.h"
 
 namespace limpet::affinity {
@@ -107,7 +108,9 @@ class Explainer {
       return say_none("this pool does not read the cookie " + text::escaped(question_.name) +
                       ", but " + name);
     }
-    explain_token(*source, value, Purpose::kCookie, {});
+    if (settings_.has_sessions)
+      note("a POST of MCP is placed by its session id or anew, whatever cookie it comes with");
+    explain_token(*source, own_token(value), Purpose::kCookie, {});
   }
 
   void explain_session() {
@@ -164,6 +167,19 @@ class Explainer {
   }
 
  private:
+  // Of the tokens in a cookie that pools share the one that is this pool's, else the first.
+  std::string_view own_token(std::string_view value) {
+    TokenBox box(settings_.keys->keys());
+    CookieTokens tokens(value);
+    while (const std::optional<std::string_view> token = tokens.next()) {
+      TokenFacts facts;
+      if (box.open(*token, Purpose::kCookie, {}, facts) == Opening::kOpened &&
+          facts.pool == settings_.rules.pool)
+        return *token;
+    }
+    return *CookieTokens(value).next();
+  }
+
   const Source* source_of(Source::Kind kind, const std::string& name) {
     for (const Source& source : settings_.sources) {
       const bool is_named =

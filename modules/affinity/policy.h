@@ -28,8 +28,8 @@ struct Policy {
   Duration wait{0};  ///< at most, for the replica to come back or to have room; 0 = not at all
   Measure then = Measure::kMove;
   std::uint16_t status = 0;             ///< of kRefuse
-  bool is_carried_if_possible = false;  ///< "carry-over else": carrying sessions over comes with a
-                                        ///< later version; until then, `else`
+  bool is_carried_if_possible = false;  ///< "carry-over else": a session is opened anew elsewhere
+                                        ///< where that can be; else the rest holds
 
   friend bool operator==(const Policy&, const Policy&) = default;
 };

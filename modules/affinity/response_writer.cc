@@ -6,6 +6,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/text.h"
 #include "modules/affinity/claim_reader.h"
+#include "modules/affinity/cookie_tokens.h"
 
 namespace limpet::affinity {
 
@@ -50,7 +51,7 @@ void ResponseWriter::write(Exchange& exchange, ExchangeState* state) {
   HeaderList& fields = exchange.response->fields;
   if (is_own_answer(exchange)) {
     if (exchange.affinity.outcome == Outcome::kNew) exchange.affinity.outcome = Outcome::kNone;
-    if (state != nullptr && state->is_cookie_over) delete_cookie(exchange);
+    if (state != nullptr && state->is_cookie_over) end_cookie(exchange, *state);
   } else {
     const AppWish wish = take_wish(fields);
     if (fields.may_have(FieldName::kLimpetIncarnation))
@@ -139,7 +140,7 @@ void ResponseWriter::write_cookie(Exchange& exchange, ExchangeState& state, AppW
   const bool has_cookie_token = state.claim == Claim::kToken && !state.is_session();
   if (wish == AppWish::kKeep) return;
   if (wish != AppWish::kNone) {
-    if (state.sent_cookie) delete_cookie(exchange);
+    if (state.sent_cookie) end_cookie(exchange, state);
     if (has_cookie_token) note_end(exchange, state);
     return;
   }
@@ -162,7 +163,7 @@ void ResponseWriter::set_new_cookie(Exchange& exchange, const ExchangeState& sta
   const std::uint64_t mark = replica_mark(replica.id);
   const std::uint32_t index = table_.index_of(mark);
   if (state.is_in_burst && !memory.burst_token.empty() && memory.burst_replica == index) {
-    return add_cookie(exchange, memory.burst_token);
+    return add_cookie(exchange, state, memory.burst_token);
   }
   const TokenFacts facts = facts_for(replica, mark, settings_.rules, worker_.wall_now());
   const std::string_view token = seal(exchange, facts);
@@ -175,7 +176,7 @@ void ResponseWriter::set_new_cookie(Exchange& exchange, const ExchangeState& sta
     memory.burst_token = token;
     memory.burst_replica = index;
   }
-  add_cookie(exchange, token);
+  add_cookie(exchange, state, token);
 }
 
 void ResponseWriter::renew_cookie(Exchange& exchange, const ExchangeState& state) {
@@ -191,28 +192,34 @@ void ResponseWriter::renew_cookie(Exchange& exchange, const ExchangeState& state
   note_session(SessionKind::kCookie, replica, facts.last_seen, +1);
   ClaimReader::memory_of(exchange.client, plan_.serial())
       .remember(Purpose::kCookie, token, facts, state.replica);
-  add_cookie(exchange, token);
+  add_cookie(exchange, state, token);
 }
 
-void ResponseWriter::add_cookie(Exchange& exchange, std::string_view token) {
-  HeaderList& fields = exchange.response->fields;
-  const Channel channel = channel_of(exchange);
-  // The text in a connection's memory may change before the response is written; the composed ones
-  // are the arena's.
-  fields.add(FieldName::kSetCookie, settings_.cookie->setting(exchange.arena, token, channel));
-  if (settings_.twin_cookie) {
-    fields.add(FieldName::kSetCookie,
-               settings_.twin_cookie->setting(exchange.arena, token, channel));
-  }
-  keep_from_shared_caches(fields);
+void ResponseWriter::add_cookie(Exchange& exchange, const ExchangeState& state,
+                                std::string_view token) {
+  set_cookie(exchange, with_other_tokens(exchange.arena, box_, settings_.rules.pool, token,
+                                         state.cookie_text));
 }
 
-void ResponseWriter::delete_cookie(Exchange& exchange) {
+// What other pools have in the cookie stays, unless it is what was refused.
+void ResponseWriter::end_cookie(Exchange& exchange, const ExchangeState& state) {
+  const bool is_refused = state.is_cookie_over && exchange.affinity.cause == Cause::kForeign;
+  set_cookie(exchange, is_refused ? std::string_view{}
+                                  : with_other_tokens(exchange.arena, box_, settings_.rules.pool,
+                                                      {}, state.cookie_text));
+}
+
+void ResponseWriter::set_cookie(Exchange& exchange, std::string_view value) {
   HeaderList& fields = exchange.response->fields;
   const Channel channel = channel_of(exchange);
-  fields.add(FieldName::kSetCookie, settings_.cookie->deletion(exchange.arena, channel));
-  if (settings_.twin_cookie) {
-    fields.add(FieldName::kSetCookie, settings_.twin_cookie->deletion(exchange.arena, channel));
+  for (const CookieForm* form : {settings_.cookie ? &*settings_.cookie : nullptr,
+                                 settings_.twin_cookie ? &*settings_.twin_cookie : nullptr}) {
+    if (form == nullptr) continue;
+    // The text in a connection's memory may change before the response is written; the composed
+    // ones are the arena's.
+    fields.add(FieldName::kSetCookie, value.empty()
+                                          ? form->deletion(exchange.arena, channel)
+                                          : form->setting(exchange.arena, value, channel));
   }
   keep_from_shared_caches(fields);
 }

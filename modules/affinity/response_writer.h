@@ -49,8 +49,12 @@ class ResponseWriter {
   void write_cookie(Exchange& exchange, ExchangeState& state, AppWish wish);
   [[gnu::noinline]] void set_new_cookie(Exchange& exchange, const ExchangeState& state);
   [[gnu::noinline]] void renew_cookie(Exchange& exchange, const ExchangeState& state);
-  [[gnu::noinline]] void delete_cookie(Exchange& exchange);
-  void add_cookie(Exchange& exchange, std::string_view token);
+  /// Takes this pool's token out of the client's cookie, which is deleted where nothing is left.
+  [[gnu::noinline]] void end_cookie(Exchange& exchange, const ExchangeState& state);
+  /// Sets it to the token and those of other pools that the client has.
+  void add_cookie(Exchange& exchange, const ExchangeState& state, std::string_view token);
+  /// Deletes it where the value is empty.
+  void set_cookie(Exchange& exchange, std::string_view value);
   /// Seals a cookie's token. Empty where sealing failed.
   [[nodiscard]] std::string_view seal(Exchange& exchange, const TokenFacts& facts);
   [[gnu::noinline]] void show(Exchange& exchange) const;

@@ -4,6 +4,7 @@
 import base64
 import os
 
+from harness import config
 from harness.affinity import OUTCOMES, SHOW, cookies, outcome, who
 from harness.config import EVENLY
 from harness.deadline import wait_until
@@ -100,7 +101,6 @@ def test_a_forged_cookie_is_as_none(life):
 
 
 def test_a_cookie_of_another_pool_is_foreign(life):
-    from harness import config
     a, b = life.some("a", "b")
     routes = '[[route]]\npath = "/"\npool = "web"\n[[route]]\npath = "/two"\npool = "two"\n'
     daemon = life.prepare(lambda place: config.whole(
@@ -109,6 +109,22 @@ def test_a_cookie_of_another_pool_is_foreign(life):
     jar = daemon.jar()
     jar.get("/")
     assert outcome(jar.get("/two"))[:2] == ("moved", "foreign")
+
+
+def test_one_browser_keeps_its_sessions_in_all_pools_of_a_site(life):
+    replicas = {name: life.some(*[f"{name}-{n}" for n in range(4)]) for name in ("web", "two", "mcp")}
+    routes = "".join(f'[[route]]\npath = "{path}"\npool = "{name}"\n'
+                     for path, name in (("/", "web"), ("/two", "two"), ("/mcp", "mcp")))
+    pools = [config.pool(name, made, keys=f'preset = "{"mcp" if name == "mcp" else "web"}"', affinity=SHOW)
+             for name, made in replicas.items()]
+    daemon = life.prepare(lambda place: config.whole(place, pools, routes=routes)).start()
+    jar = daemon.jar()
+    homes = {path: who(jar.get(path)) for path in ("/", "/two", "/mcp/page")}
+    for _ in range(5):
+        for path, home in homes.items():
+            response = jar.get(path)
+            assert outcome(response) == ("hit", "", home), (path, response)
+            assert not response.has("Set-Cookie"), response
 
 
 def test_a_restart_keeps_sessions(life):
