@@ -124,6 +124,10 @@ std::shared_ptr<const Snapshot> Configurations::rebuild(const Discovered& lists)
   return snapshot;
 }
 
+SavedReplicas Configurations::to_save() const {
+  return book_->to_save(monotonic_now(), wall_seconds());
+}
+
 bool Configurations::has_departed() const {
   return book_->has_departed(monotonic_now(), wall_seconds());
 }

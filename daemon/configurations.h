@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/line_writer.h"
@@ -68,6 +69,9 @@ class Configurations {
   /// How many workers a configuration asks for; counted once, at start.
   void set_workers(std::size_t workers) { book_ = std::make_unique<ReplicaBook>(workers); }
   [[nodiscard]] bool has_departed() const;
+  /// What an earlier process knew of replicas; after set_workers(), before the first build().
+  void recall(SavedReplicas saved) { book_->recall(std::move(saved)); }
+  [[nodiscard]] SavedReplicas to_save() const;
   /// The TLS contexts of the configuration in force.
   [[nodiscard]] TlsShelf& shelf() noexcept { return shelf_; }
 

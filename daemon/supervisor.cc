@@ -110,10 +110,13 @@ void Supervisor::prepare(Candidate& first) {
     is_user = become_user(first.config);
     open_access_log(first);
   }
-  if (is_user)
+  if (is_user) {
+    if (first.config.is_valid())
+      configurations_.recall(state_file_.open(first.config.model().daemon.state_dir));
     configurations_.build(first);
-  else
+  } else {
     configurations_.try_out(first);
+  }
 }
 
 void Supervisor::watch_signals() {
@@ -236,6 +239,7 @@ void Supervisor::begin_drain() {
 
 void Supervisor::end() {
   crew_.stop();
+  if (is_adopted_) state_file_.write(configurations_.to_save(), monotonic_now());
   if (access_log_ != nullptr) access_log_->flush();
   listeners_.reset();
   control_.close();
@@ -256,6 +260,8 @@ void Supervisor::tick() {
   tend_watchdog();
   control_.tick();
   if (stage_ != Stage::kReady) return;
+  if (state_file_.is_due(monotonic_now()))
+    state_file_.write(configurations_.to_save(), monotonic_now());
   discovery_.look();
   if (configurations_.shelf().look(configurations_.model(), monotonic_now()))
     static_cast<void>(rebuild(configurations_.lists(), "TLS files have changed", [] {}));

@@ -23,6 +23,7 @@
 #include "daemon/listeners.h"
 #include "daemon/metrics/counter.h"
 #include "daemon/proxy/prober.h"
+#include "daemon/state_file.h"
 
 namespace limpet {
 
@@ -103,6 +104,7 @@ class Supervisor final : public control::Process, private Timer::Owner {
   MetricSet metrics_;
   std::size_t workers_ = 1;
   Configurations configurations_;
+  StateFile state_file_;
   std::vector<std::unique_ptr<LineWriter>>
       access_logs_;                   ///< that in use, and those workers may hold
   LineWriter* access_log_ = nullptr;  ///< in use; null: off

@@ -2,7 +2,8 @@
 #pragma once
 // ReplicaBook: which replica survives a reload. It keeps Vitals by pool and id, so that health,
 // load, averages and sessions outlive snapshots, and it remembers replicas that vanished from the
-// configuration until they are drained. Main thread only.
+// configuration until they are drained. What shall outlive the process it gives and takes as
+// SavedReplica (saved_replica.h). Main thread only.
 
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/config/model.h"
 #include "daemon/module/replica.h"
+#include "daemon/proxy/saved_replica.h"
 
 namespace limpet {
 
@@ -24,14 +26,24 @@ class ReplicaBook {
  public:
   /// A replica that is no longer configured keeps its sessions at most so long.
   static constexpr std::chrono::minutes kGrace{30};
+  /// What an earlier process saw of health is believed for so long.
+  static constexpr std::chrono::minutes kHealthHolds{10};
 
   explicit ReplicaBook(std::size_t workers) : workers_(workers) {}
 
-  /// The Vitals of a configured replica, made at first sight. `is_new` tells whether this daemon
-  /// sees it for the first time (or at a new address, which is a new life).
+  /// What an earlier process knew, for the replicas of the first configuration. Before any other
+  /// call.
+  void recall(SavedReplicas saved);
+  /// What a later process shall know: of the configured replicas, not of those that leave.
+  [[nodiscard]] SavedReplicas to_save(Instant now, WallSeconds wall) const;
+
+  /// The Vitals of a configured replica, made at first sight. `is_new` tells whether this process
+  /// sees it for the first time (or at a new address, which is a new life), `was_down` whether an
+  /// earlier one saw it fail its probes just before it ended.
   struct Entry {
     std::shared_ptr<Vitals> vitals;
     bool is_new = false;
+    bool was_down = false;
   };
   [[nodiscard]] Entry enter(const std::string& pool, const ReplicaModel& replica, WallSeconds now);
 
@@ -66,13 +78,20 @@ class ReplicaBook {
     ReplicaModel entered_model;
     std::shared_ptr<Vitals> fresh_vitals;
   };
+  using Name = std::pair<std::string, std::string>;  // pool and id
+  /// What an earlier process knew of the replica, or null.
+  [[nodiscard]] const SavedReplica* recalled(const Name& name) const;
+  /// The state of a replica that comes, or whose word in the file has changed.
+  [[nodiscard]] AdminState first_state(const Name& name, const ReplicaModel& model) const;
   /// Whether nothing holds a replica that left at `left_at`; for end_round(), has_departed() and
   /// commit_rounds() alike.
   [[nodiscard]] static bool is_done(const Record& record, Instant left_at, Instant now,
                                     WallSeconds wall);
 
   std::size_t workers_;
-  std::map<std::pair<std::string, std::string>, Record> records_;
+  std::map<Name, Record> records_;
+  std::map<Name, SavedReplica> recalled_;  ///< until the first configuration is in force
+  WallSeconds recalled_at_{};
 };
 
 }  // namespace limpet

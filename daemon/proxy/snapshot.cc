@@ -138,7 +138,7 @@ class Builder {
     }
     for (const ReplicaModel& replica : configured) {
       ReplicaBook::Entry entry = context_.book.enter(model.name, replica, context_.wall);
-      if (entry.is_new) new_vitals_.emplace_back(plan.index, entry.vitals);
+      if (entry.is_new) new_vitals_.push_back({plan.index, entry.vitals, entry.was_down});
       add(replica, std::move(entry.vitals));
     }
     for (const ReplicaModel& leaving :
@@ -255,11 +255,13 @@ class Builder {
 
   // The state that replicas start in, once it is certain that they start.
   void start_health() {
-    for (const auto& [pool, vitals] : new_vitals_) {
+    for (const auto& [pool, vitals, was_down] : new_vitals_) {
       Health initial = Health::kUp;
       for (const ChainLink& link : snapshot_->pools[pool]->chain) {
         if (const auto said = link.plan->initial_health()) initial = *said;
       }
+      // One that failed its probes until now proves itself as any other that is down.
+      if (initial == Health::kUnproven && was_down) initial = Health::kDown;
       vitals->health.store(initial, std::memory_order_relaxed);
     }
   }
@@ -267,7 +269,12 @@ class Builder {
   Config& config_;
   const SnapshotContext& context_;
   std::shared_ptr<Snapshot> snapshot_;
-  std::vector<std::pair<std::uint32_t, std::shared_ptr<Vitals>>> new_vitals_;
+  struct NewVitals {
+    std::uint32_t pool;
+    std::shared_ptr<Vitals> vitals;
+    bool was_down;
+  };
+  std::vector<NewVitals> new_vitals_;
 };
 
 }  // namespace

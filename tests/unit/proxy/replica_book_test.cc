@@ -159,3 +159,96 @@ TEST_CASE("an abandoned round changes nothing") {
   CHECK(after.vitals == before.vitals);
   CHECK_FALSE(after.is_new);
 }
+
+namespace {
+
+// What a later process makes of a book.
+struct NextProcess {
+  explicit NextProcess(const ReplicaBook& before, WallSeconds now) : book(2), wall(now) {
+    auto saved = parse_saved(print_saved(before.to_save(kNow, kWall)));
+    REQUIRE(saved);
+    book.recall(std::move(*saved));
+  }
+  ReplicaBook::Entry enter(const ReplicaModel& replica) {
+    auto entry = book.enter("web", replica, wall);
+    book.commit_rounds(kNow, wall);
+    return entry;
+  }
+  ReplicaBook book;
+  WallSeconds wall;
+};
+
+}  // namespace
+
+TEST_CASE("what is known of a replica outlives the process") {
+  ReplicaBook book(2);
+  auto before = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  book.commit_rounds(kNow, kWall);
+  Vitals& vitals = *before.vitals;
+  vitals.admin = AdminState::kDrain;
+  vitals.health = Health::kDown;
+  vitals.incarnation = 0x0123456789abcdefU;
+  vitals.note_death(kWall - std::chrono::seconds(100));
+  vitals.ejected_until_ns = (kNow + std::chrono::seconds(20)).time_since_epoch().count();
+  const std::uint32_t bucket = session_bucket(kWall);
+  vitals.share(0).note_session(SessionKind::kCookie, bucket, 5);
+  vitals.share(1).note_session(SessionKind::kCookie, bucket, -1);
+  vitals.share(1).note_session(SessionKind::kId, bucket - 3, 2);
+
+  NextProcess next(book, kWall + std::chrono::seconds(10));
+  const auto after = next.enter(model("a", "127.0.0.1:1"));
+  CHECK(after.is_new);
+  CHECK(after.was_down);
+  CHECK(after.vitals->admin == AdminState::kDrain);
+  CHECK(after.vitals->incarnation == 0x0123456789abcdefU);
+  CHECK(after.vitals->last_dead_s ==
+        (kWall - std::chrono::seconds(100)).time_since_epoch().count());
+  CHECK(after.vitals->is_ejected(monotonic_now()));
+  CHECK_FALSE(after.vitals->is_ejected(monotonic_now() + std::chrono::seconds(12)));
+  CHECK(after.vitals->live_sessions(bucket) == 6);
+  CHECK(after.vitals->sessions(bucket, bucket) == 4);
+}
+
+TEST_CASE("a state that changed in the file while no process ran beats what was said before") {
+  ReplicaBook book(1);
+  auto before = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  book.commit_rounds(kNow, kWall);
+  before.vitals->admin = AdminState::kDown;
+  NextProcess next(book, kWall);
+  CHECK(next.enter(model("a", "127.0.0.1:1", ReplicaState::kDrain)).vitals->admin ==
+        AdminState::kDrain);
+}
+
+TEST_CASE("the same name at another address is another life after a restart too") {
+  ReplicaBook book(1);
+  auto before = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  book.commit_rounds(kNow, kWall);
+  before.vitals->admin = AdminState::kDrain;
+  before.vitals->health = Health::kDown;
+  NextProcess next(book, kWall + std::chrono::seconds(5));
+  const auto after = next.enter(model("a", "127.0.0.1:2"));
+  CHECK(after.vitals->last_dead_s == next.wall.time_since_epoch().count());
+  CHECK(after.vitals->admin == AdminState::kReady);
+  CHECK_FALSE(after.was_down);
+}
+
+TEST_CASE("health of long ago is not believed, and replicas that left are not kept") {
+  ReplicaBook book(1);
+  auto before = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  book.commit_rounds(kNow, kWall);
+  before.vitals->health = Health::kDown;
+  NextProcess next(book, kWall + ReplicaBook::kHealthHolds);
+  CHECK_FALSE(next.enter(model("a", "127.0.0.1:1")).was_down);
+  book.commit_rounds(kNow, kWall);  // a round without it
+  CHECK(book.to_save(kNow, kWall).replicas.empty());
+}
+
+TEST_CASE("only the first configuration is asked about an earlier process") {
+  ReplicaBook book(1);
+  auto before = book.enter("web", model("a", "127.0.0.1:1"), kWall);
+  book.commit_rounds(kNow, kWall);
+  before.vitals->admin = AdminState::kDown;
+  NextProcess next(book, kWall);
+  next.enter(model("b", "127.0.0.1:9"));
+  CHECK(next.enter(model("a", "127.0.0.1:1")).vitals->admin == AdminState::kReady);
+}
