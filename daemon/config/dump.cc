@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/config/dump.h"
 
+#include <string>
+#include <vector>
+
 #include "daemon/config/ledger.h"
 #include "daemon/config/literal.h"
 
@@ -28,6 +31,12 @@ class Dumper {
       for (const auto& child : asked.tables)
         this->table(*child);
     }
+  }
+
+  /// One key in its table.
+  void one(const AskedTable& table, const AskedKey& asked) {
+    header(table);
+    value(asked);
   }
 
  private:
@@ -58,14 +67,38 @@ class Dumper {
   std::string& out_;
 };
 
-const AskedTable* find(const AskedTable& table, std::string_view path) {
-  if (path_of(table) == path) return &table;
+// A path as people write it, where [[listener]] has no number: pool.web.replica.
+std::string plain_path_of(const AskedTable& table) {
+  if (table.parent == nullptr) return {};
+  std::string path = plain_path_of(*table.parent);
+  if (!path.empty()) path += '.';
+  return path += table.key;
+}
+
+bool is_at(const AskedTable& table, std::string_view path) {
+  return path_of(table) == path || plain_path_of(table) == path;
+}
+
+// All tables at the path: it may name a [[list]] as a whole.
+void find(const AskedTable& table, std::string_view path, std::vector<const AskedTable*>& found) {
+  if (is_at(table, path)) return found.push_back(&table);
   for (const AskedKey& asked : table.asked) {
-    for (const auto& child : asked.tables) {
-      if (const AskedTable* found = find(*child, path)) return found;
+    for (const auto& child : asked.tables)
+      find(*child, path, found);
+  }
+}
+
+// The path may end in a key.
+void find_keys(const AskedTable& table, std::string_view path, Dumper& dumper) {
+  const std::size_t dot = path.rfind('.');
+  const std::string_view key = dot == std::string_view::npos ? path : path.substr(dot + 1);
+  std::vector<const AskedTable*> found;
+  if (dot != std::string_view::npos) find(table, path.substr(0, dot), found);
+  for (const AskedTable* at : found) {
+    for (const AskedKey& asked : at->asked) {
+      if (asked.as == AskedAs::kValue && asked.key == key) dumper.one(*at, asked);
     }
   }
-  return nullptr;
 }
 
 }  // namespace
@@ -78,8 +111,12 @@ std::string dump(const Config& config) {
 
 std::string dump(const Config& config, std::string_view path) {
   std::string out;
-  const AskedTable* table = find(config.ledger().root(), path);
-  if (table != nullptr) Dumper(out).table(*table);
+  Dumper dumper(out);
+  std::vector<const AskedTable*> found;
+  find(config.ledger().root(), path, found);
+  for (const AskedTable* table : found)
+    dumper.table(*table);
+  if (found.empty()) find_keys(config.ledger().root(), path, dumper);
   return out;
 }
 

@@ -16,7 +16,8 @@ namespace limpet {
 /// dump again.
 [[nodiscard]] std::string dump(const Config& config);
 
-/// The part of dump() at a path such as "pool.web" or "limits"; "" where nothing is there.
+/// The part of dump() at a path such as "pool.web", "listener" (all of them), "listener[1]" or
+/// "limits.header_fields"; "" where nothing is there.
 [[nodiscard]] std::string dump(const Config& config, std::string_view path);
 
 }  // namespace limpet

@@ -137,7 +137,19 @@ def test_show_config_shows_defaults_too_and_can_be_narrowed(life):
     assert "client_idle" in whole and "panic_threshold" in whole
     part = succeed(daemon, "show", "config", "pool.web.affinity")
     assert "same_site" in part and "client_idle" not in part, part
+    assert succeed(daemon, "show", "config", "pool.web.affinity.from") == (
+        '[pool.web.affinity]\nfrom = ["cookie"]  # default\n')
     assert limpetctl(daemon, "show", "config", "pool.nobody").returncode != 0
+
+
+def test_show_config_of_a_list_of_tables_shows_all_of_them(life):
+    daemon = life.daemon(life.some("a", "b"))
+    shown = succeed(daemon, "show", "config", "pool.web.replica")
+    assert shown.count("[[pool.web.replica]]") == 2, shown
+    second = succeed(daemon, "show", "config", "pool.web.replica[1]")
+    assert second.count("[[pool.web.replica]]") == 1 and 'id = "b"' in second, second
+    assert f"127.0.0.1:{daemon.place.port}" in succeed(daemon, "show", "config", "listener")
+    assert succeed(daemon, "show", "config", "pool.web.replica.id").count("id = ") == 2
 
 
 def test_reload_waits_and_says_what_changed(life):
