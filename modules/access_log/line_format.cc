@@ -25,6 +25,29 @@ std::string_view client_of(const Exchange& exchange) noexcept {
   return exchange.client_address.empty() ? exchange.client.address : exchange.client_address;
 }
 
+// The ids of the trace that the request is part of, empty where it says none that can be read.
+// W3C Trace Context section 3.2: version-traceid-parentid-flags in lower-case hexadecimal digits.
+struct TraceIds {
+  std::string_view trace;
+  std::string_view parent;
+};
+
+bool is_id(std::string_view text) noexcept {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos &&
+         text.find_first_not_of('0') != std::string_view::npos;
+}
+
+TraceIds trace_of(const RequestHead& request) noexcept {
+  constexpr std::size_t kBytes = 55;
+  const std::string_view field = request.fields.value(FieldName::kTraceparent);
+  const bool is_of_form = field.size() >= kBytes && field[2] == '-' && field[35] == '-' &&
+                          field[52] == '-' && (field.size() == kBytes || field[kBytes] == '-') &&
+                          field.substr(0, 2) != "ff";
+  if (!is_of_form) return {};
+  const TraceIds ids{field.substr(3, 32), field.substr(36, 16)};
+  return is_id(ids.trace) && is_id(ids.parent) ? ids : TraceIds{};
+}
+
 Duration connect_time(const Exchange& exchange) noexcept {
   return exchange.attempts_count == 0 ? Duration{0}
                                       : exchange.attempts[exchange.attempts_count - 1U].connect;
@@ -78,6 +101,12 @@ std::string_view LineFormat::json(const Exchange& exchange, WallTime now) {
   line_.put(time_);
   line_.put("\",\"request_id\":\"");
   line_.put_outside(exchange.request_id);
+  if (const TraceIds ids = trace_of(request); !ids.trace.empty()) {
+    line_.put("\",\"trace_id\":\"");
+    line_.put(ids.trace);
+    line_.put("\",\"parent_id\":\"");
+    line_.put(ids.parent);
+  }
   line_.put("\",\"client\":\"");
   line_.put_outside(client_of(exchange));
   line_.put("\",\"listener\":\"");

@@ -79,6 +79,31 @@ TEST_CASE("whose certificate the client has is in its line, escaped") {
       line);
 }
 
+TEST_CASE("the trace that a request is part of is in its line where it says one that can be read") {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const std::string parent = "00f067aa0ba902b7";
+  const auto line_of = [](const std::string& field) {
+    Story story;
+    story.exchange->header("traceparent", field);
+    LineFormat format(Query::kHidden);
+    return std::string(format.json(**story.exchange, kNow));
+  };
+  const std::string ids = "\"request_id\":\"id-1\",\"trace_id\":\"" + trace +
+                          "\",\"parent_id\":\"" + parent + "\",\"client\":";
+  CHECK(line_of("00-" + trace + "-" + parent + "-01").find(ids) != std::string::npos);
+  CHECK(line_of("01-" + trace + "-" + parent + "-01-more").find(ids) != std::string::npos);
+  const std::string zeros(32, '0');
+  for (const std::string& odd :
+       {std::string(), std::string("00"), "00-" + trace + "-" + parent + "-0",
+        "00-" + trace + "-" + parent + "-01x", "ff-" + trace + "-" + parent + "-01",
+        "00-" + zeros + "-" + parent + "-01", "00-" + trace + "-" + zeros.substr(16) + "-01",
+        "00-" + trace.substr(1) + "G-" + parent + "-01",
+        "00-" + trace.substr(1) + "\"-" + parent + "-01"}) {
+    CAPTURE(odd);
+    CHECK(line_of(odd).find("trace_id") == std::string::npos);
+  }
+}
+
 TEST_CASE("an exchange of which little is known is a whole line as well") {
   ClientFacts client;
   TestExchange exchange(client, nullptr);
