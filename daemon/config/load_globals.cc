@@ -22,7 +22,8 @@ void load_daemon(const ConfigReader& in, DaemonModel& out) {
   }
   out.pin = in.flag("pin", out.pin, "keep each worker on its core");
   out.user = in.text("user", out.user, "dropped to when started as root");
-  out.state_dir = in.text("state_dir", out.state_dir, "where affinity keys are kept");
+  out.state_dir = in.text("state_dir", out.state_dir,
+                          "affinity keys, and what is known of replicas across restarts");
   out.drain_timeout = in.duration("drain_timeout", out.drain_timeout, Off::kAllowed,
                                   "how long running exchanges may finish at the end");
   out.log_level = in.choice<LogLevel>("log_level", out.log_level,
