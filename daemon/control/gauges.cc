@@ -45,9 +45,8 @@ void add_certificates(std::vector<Sample>& out, const Snapshot& snapshot) {
     if (pool->reach.tls != nullptr) add(pool->reach.tls->certificates());
   }
   for (const auto& [file, end] : ends) {
-    out.push_back({"limpet_tls_certificate_expiry_seconds",
-                   {{"certificate", std::string(file)}},
-                   seconds(end)});
+    out.push_back(
+        {"limpet_cert_expiry_timestamp_seconds", {{"name", std::string(file)}}, seconds(end)});
   }
 }
 
@@ -64,11 +63,14 @@ std::vector<Sample> gauges(const Process& process) {
       {"limpet_access_log_dropped_total", {}, static_cast<double>(facts.access_log_dropped)});
   for (std::size_t i = 0; i < facts.workers.size(); ++i) {
     out.push_back(
-        {"limpet_worker_busy_ratio", {{"worker", std::to_string(i)}}, facts.workers[i].busy_ratio});
+        {"limpet_core_busy_ratio", {{"core", std::to_string(i)}}, facts.workers[i].busy_ratio});
   }
   const auto snapshot = process.snapshot();
   if (snapshot == nullptr) return out;
   out.push_back({"limpet_config_revision", {}, static_cast<double>(snapshot->revision)});
+  out.push_back({"limpet_config_revision_info",
+                 {{"revision", std::to_string(snapshot->revision)}, {"file", facts.config_file}},
+                 1});
   add_certificates(out, *snapshot);
   for (const auto& pool : snapshot->pools) {
     for (const Replica& replica : pool->facts.replicas) {

@@ -151,8 +151,9 @@ void Doorway::hand_over() {
   bool is_http2 = false;
   if (tls_ != nullptr) {
     --listener().handshakes;
-    listener().tls_counters->done(tls_->was_resumed() ? TlsCounters::Kind::kResumed
-                                                      : TlsCounters::Kind::kFull);
+    listener().tls_counters->done(tls_->protocol(), tls_->was_resumed()
+                                                        ? TlsCounters::Kind::kResumed
+                                                        : TlsCounters::Kind::kFull);
     is_http2 = tls_->alpn() == Alpn::kHttp2;
     if (listener().asks_for_certificate) {
       std::string subject = tls_->client_subject();

@@ -14,22 +14,32 @@ namespace limpet {
 
 namespace {
 constexpr int kAcceptsPerTurn = 16;
+constexpr const char* kTls13 = "TLSv1.3";
 constexpr std::chrono::milliseconds kRetryAfter{100};
 }  // namespace
 
 TlsCounters::TlsCounters(MetricSet& metrics, const std::string& listener) {
-  const auto handshakes = [&](const char* result) {
-    return &metrics.counter("limpet_tls_handshakes_total",
-                            {{"listener", listener}, {"result", result}});
+  const auto handshakes = [&](const char* version, const char* is_resumed, const char* result) {
+    return &metrics.counter("limpet_tls_handshakes_total", {{"listener", listener},
+                                                            {"version", version},
+                                                            {"resumed", is_resumed},
+                                                            {"result", result}});
   };
-  full = handshakes("full");
-  resumed = handshakes("resumed");
-  all_failed = handshakes("failed");
+  for (const bool is_1_3 : {false, true}) {
+    const char* version = is_1_3 ? kTls13 : "TLSv1.2";
+    by_kind[is_1_3 ? 1 : 0] = {handshakes(version, "no", "success"),
+                               handshakes(version, "yes", "success")};
+  }
+  all_failed = handshakes("", "", "failure");  // what it would have become nobody knows
   for (std::size_t i = 0; i < by_cause.size(); ++i) {
     const std::string cause(word_of(static_cast<TlsFailureCause>(i)));
     by_cause[i] = &metrics.counter("limpet_tls_handshake_failures_total",
                                    {{"listener", listener}, {"cause", cause}});
   }
+}
+
+void TlsCounters::done(std::string_view version, Kind kind) noexcept {
+  by_kind[version == kTls13 ? 1 : 0][kind == Kind::kFull ? 0 : 1]->add();
 }
 
 bool ListenerAtWork::trusts(const Address& peer) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/base/address.h"
@@ -29,14 +30,15 @@ struct TlsCounters {
   enum class Kind : std::uint8_t { kFull, kResumed };
 
   TlsCounters(MetricSet& metrics, const std::string& listener);
-  void done(Kind kind) noexcept { (kind == Kind::kFull ? full : resumed)->add(); }
+  /// `version` as TlsSession::protocol() says it.
+  void done(std::string_view version, Kind kind) noexcept;
   void failed(TlsFailureCause cause) noexcept {
     all_failed->add();
     by_cause[static_cast<std::size_t>(cause)]->add();
   }
 
-  Counter* full;
-  Counter* resumed;
+  /// By version, 1.2 and 1.3, then by Kind.
+  std::array<std::array<Counter*, 2>, 2> by_kind{};
   Counter* all_failed;
   std::array<Counter*, kTlsFailureCauses> by_cause{};
 };

@@ -28,7 +28,7 @@ ProxyCounters::ProxyCounters(MetricSet& metrics) {
     const std::string kind(name_of(static_cast<Http2Flood>(i)));
     for (const FloodMode mode : {FloodMode::kEnforce, FloodMode::kReport}) {
       floods[i][static_cast<std::size_t>(mode)] = &metrics.counter(
-          "limpet_http2_floods_total",
+          "limpet_h2_violations_total",
           {{"kind", kind}, {"mode", mode == FloodMode::kEnforce ? "enforce" : "report"}});
     }
   }

@@ -229,7 +229,7 @@ ListenerAtWork& WorkerRoom::at_work_for(const ListenerPlan& plan) {
   at_work = std::make_unique<ListenerAtWork>();
   at_work->name = plan.name;
   const auto counts = [&](const char* protocol) {
-    const Labels labels = {{"listener", plan.name}, {"protocol", protocol}};
+    const Labels labels = {{"listener", plan.name}, {"proto", protocol}};
     return ListenerAtWork::Counts{&services_.metrics().gauge("limpet_connections", labels),
                                   &services_.metrics().counter("limpet_connections_total", labels)};
   };

@@ -10,7 +10,7 @@ from harness.deadline import PATIENCE, SLOW, Skip, seconds, stays
 from harness.h2 import H2Client
 from harness.replica import say_who
 
-FLOODS = "limpet_http2_floods_total"
+FLOODS = "limpet_h2_violations_total"
 PSEUDO = f.request_fields()
 BLOCK = f.block(PSEUDO)
 

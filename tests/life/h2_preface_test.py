@@ -131,9 +131,9 @@ def test_connections_are_counted_by_protocol(life):
     daemon = life.daemon([life.replica()])
     with H2Client(daemon.address) as client:
         client.get("/")
-        daemon.wait_metric("limpet_connections_total", 1, protocol="http2")
+        daemon.wait_metric("limpet_connections_total", 1, proto="http2")
     daemon.once("GET", "/")
-    daemon.wait_metric("limpet_connections_total", 1, protocol="http1")
+    daemon.wait_metric("limpet_connections_total", 1, proto="http1")
 
 
 def test_the_access_log_names_the_protocol(life):

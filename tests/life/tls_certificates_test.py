@@ -11,7 +11,7 @@ from harness.deadline import stays, wait_until
 from harness.life import shaped
 from harness.tls import TlsClient, handshake_fails, s_client
 
-EXPIRY = "limpet_tls_certificate_expiry_seconds"
+EXPIRY = "limpet_cert_expiry_timestamp_seconds"
 
 
 class World:
@@ -176,10 +176,10 @@ def test_a_daemon_with_a_bad_pair_does_not_start_and_says_why(life):
 def test_when_certificates_expire_is_a_metric_and_follows_a_swap(life):
     world = World(life, lambda ca: [ca.issue("a.example", days=10), ca.issue("b.example", days=20)])
     for pair in world.pairs:
-        assert world.daemon.metrics().sum(EXPIRY, certificate=str(pair.cert)) == pair.expires()
+        assert world.daemon.metrics().sum(EXPIRY, name=str(pair.cert)) == pair.expires()
     fresh = world.ca.issue("a.example", days=15)
     world.pairs[0].replace_by(fresh)
-    wait_until(lambda: world.daemon.metrics().sum(EXPIRY, certificate=str(world.pairs[0].cert)) == fresh.expires(),
+    wait_until(lambda: world.daemon.metrics().sum(EXPIRY, name=str(world.pairs[0].cert)) == fresh.expires(),
                "the metric follows")
 
 

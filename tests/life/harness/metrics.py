@@ -19,12 +19,12 @@ class Metrics:
             labels = dict(_LABEL.findall(found.group(2) or ""))
             self.samples.append((found.group(1), labels, float(found.group(3))))
 
-    def sum(self, name, **labels):
+    def sum(self, name, /, **labels):
         """The sum of the samples of that name that carry these labels."""
         return sum(value for found, carried, value in self.samples
                    if found == name and labels.items() <= carried.items())
 
-    def has(self, name, **labels):
+    def has(self, name, /, **labels):
         return any(found == name and labels.items() <= carried.items()
                    for found, carried, _ in self.samples)
 

@@ -66,12 +66,12 @@ TEST_CASE(
   const std::array<const MetricSet*, 1> sets = {&set};
   const std::array<Sample, 3> samples = {
       Sample{"limpet_replica_up", {{"pool", "web"}, {"replica", "b"}}, 0},
-      Sample{"limpet_worker_busy_ratio", {{"worker", "0"}}, 0.25},
+      Sample{"limpet_core_busy_ratio", {{"core", "0"}}, 0.25},
       Sample{"limpet_access_log_dropped_total", {}, 7}};
   const std::string text = exposition(sets, samples);
   CHECK(has_line(text, "limpet_replica_up{pool=\"web\",replica=\"a\"} 1"));
   CHECK(has_line(text, "limpet_replica_up{pool=\"web\",replica=\"b\"} 0"));
-  CHECK(has_line(text, "limpet_worker_busy_ratio{worker=\"0\"} 0.25"));
+  CHECK(has_line(text, "limpet_core_busy_ratio{core=\"0\"} 0.25"));
   CHECK(has_line(text, "# TYPE limpet_access_log_dropped_total counter"));
   CHECK(has_line(text, "limpet_access_log_dropped_total 7"));
 }
