@@ -58,6 +58,18 @@ class List {
     Node* next = static_cast<const Node&>(member).next_;
     return next == &head_ ? nullptr : static_cast<T*>(next);
   }
+  /// Tells `each` of every member that is here now, in order, whatever it does to them: who leaves
+  /// before its turn is left out, and who comes meanwhile stands behind the others, untold.
+  template <typename Each>
+  void for_each_now(const Each& each) {
+    List untold;
+    while (T* member = front())
+      untold.push_back(*member);
+    while (T* member = untold.front()) {
+      push_back(*member);
+      each(*member);
+    }
+  }
 
  private:
   static void insert(Node& behind, T& member) noexcept {

@@ -244,17 +244,15 @@ ListenerAtWork& WorkerRoom::at_work_for(const ListenerPlan& plan) {
 // again.
 void WorkerRoom::drain_clients_of_gone_listeners(const Snapshot& snapshot,
                                                  const std::vector<WorkerSocket>& sockets) {
-  for (ClientSide* client = clients_.front(); client != nullptr;) {
-    ClientSide* next = clients_.after(*client);
+  clients_.for_each_now([&](ClientSide& client) {
     const bool has_listener =
         std::any_of(snapshot.listeners.begin(), snapshot.listeners.end(),
-                    [&](const ListenerPlan& plan) { return plan.name == client->listener().name; });
+                    [&](const ListenerPlan& plan) { return plan.name == client.listener().name; });
     const bool has_socket =
         std::any_of(sockets.begin(), sockets.end(),
-                    [&](const WorkerSocket& socket) { return socket.bind == client->bind(); });
-    if (!has_listener || !has_socket) client->drain();
-    client = next;
-  }
+                    [&](const WorkerSocket& socket) { return socket.bind == client.bind(); });
+    if (!has_listener || !has_socket) client.drain();
+  });
 }
 
 void WorkerRoom::adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSocket> sockets) {
@@ -332,11 +330,7 @@ void WorkerRoom::drain(Instant deadline, std::function<void()> on_drained) {
   drain_deadline_ = deadline;
   on_drained_ = std::move(on_drained);
   listeners_.clear();
-  for (ClientSide* client = clients_.front(); client != nullptr;) {
-    ClientSide* next = clients_.after(*client);
-    client->drain();
-    client = next;
-  }
+  clients_.for_each_now([](ClientSide& client) { client.drain(); });
   housekeeping_.arm(loop_.timers(), std::min(deadline, loop_.now() + kHousekeepingEvery));
   finish_drain_if_empty();
   after_callback();
