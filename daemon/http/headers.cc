@@ -108,6 +108,15 @@ const Field* HeaderList::find_present(FieldName id) const noexcept {
   return nullptr;
 }
 
+HeaderList HeaderList::copy() const {
+  HeaderList made = *this;
+  made.capacity_ = count_;
+  made.fields_ = static_cast<Field*>(arena_->allocate(sizeof(Field) * count_));
+  made.run_end_ = made.fields_ + (run_end_ - fields_);
+  if (count_ > 0) std::memcpy(made.fields_, fields_, sizeof(Field) * count_);
+  return made;
+}
+
 void HeaderList::grow() {
   const auto wanted = static_cast<std::uint16_t>(capacity_ == 0 ? kFirstCapacity : capacity_ * 2);
   // No constructors: add() writes every member of a field.

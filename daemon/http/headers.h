@@ -177,6 +177,9 @@ class HeaderList {
     fields_ = run_end_ = place;
     capacity_ = count;
   }
+  /// A list of the same fields with the same texts, in the same arena, whatever becomes of this
+  /// one.
+  [[nodiscard]] HeaderList copy() const;
   /// Takes in `count` of the fields reserved; `present` holds the bit of each one's id, and their
   /// lines take `line_bytes` at most.
   void commit(std::size_t count, std::uint64_t present, std::size_t line_bytes) noexcept {

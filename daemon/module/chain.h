@@ -47,6 +47,11 @@ class Chain {
     for (Module *const *at = row.data(), *const *end = at + row.size(); at != end; ++at)
       (*at)->on_done(exchange);
   }
+  /// In place of tell_done().
+  void tell_left(const Exchange& exchange) const noexcept {
+    for (Module* module : by_phase_[static_cast<std::size_t>(Phase::kDone)])
+      module->on_left(exchange);
+  }
   void tick(Instant now) const {
     for (Module* module : ticking_)
       module->on_tick(now);

@@ -55,6 +55,10 @@ class Module {
   virtual Verdict on_failure(Exchange&, const Failure&) { return Verdict::kNext; }
   virtual Verdict on_response(Exchange&) { return Verdict::kNext; }
   virtual void on_done(const Exchange&) noexcept {}
+  /// In place of on_done(): the exchange goes on in the chain of a newer configuration, as if it
+  /// had come just now, and is done there. What is held for it is given back, and nothing is
+  /// counted.
+  virtual void on_left(const Exchange& exchange) noexcept { on_done(exchange); }
   /// About once a second, where the plan asks for it: work that belongs to no exchange.
   virtual void on_tick(Instant) {}
 };

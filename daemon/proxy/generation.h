@@ -27,6 +27,8 @@ struct PoolAtWork {
   [[nodiscard]] ReplicaSlot& slot(const Replica& replica) const noexcept {
     return *slots[replica.index];
   }
+  /// Whether requests may wait for room on a replica.
+  [[nodiscard]] bool may_queue() const noexcept { return plan->limits.requests_max > 0; }
   [[nodiscard]] std::uint32_t attempts_max() const noexcept { return plan->attempts_max; }
   [[nodiscard]] bool retries_status(std::uint16_t status) const noexcept;
   /// Whether too few replicas are usable, looked at every 50 ms at the most.

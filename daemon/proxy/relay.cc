@@ -31,18 +31,18 @@ namespace {
 Relay::Relay(WorkerRoom& room, ClientStream& client, Arena& arena, RequestHead& head)
     : room_(room),
       client_(client),
-      generation_(room.generation()),
+      generation_(&room.generation()),
       exchange_(arena, client.facts(), head),
       lease_(*this),
       timer_(*this) {
-  generation_.count_in();
+  generation_->count_in();
   exchange_.times.started = room.loop().now();
   exchange_.door = this;
   exchange_.client_address = exchange_.client.address;
   is_request_ended_ = head.body.kind == BodyLength::Kind::kNone;
 }
 
-Relay::~Relay() { generation_.count_out(); }
+Relay::~Relay() { generation_->count_out(); }
 
 // 1. A request head has arrived.
 // ----------------------------------------------------------------------------
@@ -50,9 +50,11 @@ Relay::~Relay() { generation_.count_out(); }
 void Relay::begin() {
   state_ = State::kSelecting;
   route();
+  if (pool_ != nullptr && pool_->may_queue()) [[unlikely]]
+    keep_head();
   prepare_request();
   // The chain may answer by itself; otherwise it goes on to a replica.
-  const Chain& chain = pool_ != nullptr ? pool_->chain : generation_.bare_chain();
+  const Chain& chain = pool_ != nullptr ? pool_->chain : generation_->bare_chain();
   static_cast<void>(chain.ask_request(exchange_));
   if (exchange_.answer.status != 0) {
     answer_locally();
@@ -69,6 +71,7 @@ void Relay::begin() {
 void Relay::read_body_first() {
   // A client that waits for "continue" is told so by the replica, which then gets the body first.
   if (is_request_ended_ || exchange_.request.expects_continue) {
+    if (!held_body_.is_empty()) return on_body_seen();  // of one that begins again
     exchange_.is_request_body_whole = is_request_ended_;
     go_on(Next::kSelect);
     return;
@@ -89,7 +92,7 @@ void Relay::route() {
                         .detail = "CONNECT is not supported: this is not a forward proxy"};
     return;
   }
-  const RoutePlan* found = generation_.router().match(request.authority, request.path);
+  const RoutePlan* found = generation_->router().match(request.authority, request.path);
   if (found == nullptr) {
     exchange_.answer = {.status = 404, .detail = "no route leads there"};
     return;
@@ -101,9 +104,9 @@ void Relay::route() {
     }
     return;
   }
-  pool_ = &generation_.pool(*found->pool);
+  pool_ = &generation_->pool(*found->pool);
   exchange_.pool = &found->pool->facts;
-  const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
+  const std::uint64_t bytes_max = generation_->snapshot().limits.request_body_bytes;
   if (bytes_max > 0 && request.body.kind == BodyLength::Kind::kKnown &&
       request.body.bytes > bytes_max) {
     exchange_.answer = {.status = 413, .detail = "the request body is larger than this site takes"};
@@ -277,7 +280,7 @@ void Relay::send_held_body() {
 
 void Relay::on_request_body(std::string_view bytes) {
   exchange_.request_body_bytes += bytes.size();
-  const std::uint64_t bytes_max = generation_.snapshot().limits.request_body_bytes;
+  const std::uint64_t bytes_max = generation_->snapshot().limits.request_body_bytes;
   if (bytes_max > 0 && exchange_.request_body_bytes > bytes_max && state_ != State::kTunnel) {
     room_.counters().limit_body->add();
     on_request_fault(413, "the request body is larger than this site takes");

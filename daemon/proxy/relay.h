@@ -20,6 +20,7 @@ namespace limpet {
 class ClientStream;
 class Generation;
 struct PoolAtWork;
+struct PoolPlan;
 class ReplicaSlot;
 class WorkerRoom;
 
@@ -71,6 +72,9 @@ class Relay final : public ListNode<Relay>,
   // -------------------------------------------------------------------------------
   /// There may be room now.
   void on_turn_in_queue();
+  /// There is a new configuration: a request that waits for room goes on in it as if it had come
+  /// just now, but for how long it may wait.
+  void on_reload();
   /// The replica waited for; null = any.
   [[nodiscard]] const Replica* awaited() const noexcept { return awaited_; }
 
@@ -122,6 +126,12 @@ class Relay final : public ListNode<Relay>,
   void begin_response(ResponseHead& head);
   void expect_more(BodyLength::Kind kind);
 
+  // relay_reload.cc
+  [[gnu::noinline]] void keep_head();
+  [[nodiscard]] const PoolPlan* pool_in(const Generation& fresh) const;
+  void leave_generation(Generation& fresh);
+  void take_attempts_over(const PoolPlan& plan);
+
   // relay_hooks.cc
   /// Where an exchange goes on after a prelude.
   enum class Next : std::uint8_t { kSelect, kReach, kJudge };
@@ -158,7 +168,7 @@ class Relay final : public ListNode<Relay>,
 
   WorkerRoom& room_;
   ClientStream& client_;
-  Generation& generation_;
+  Generation* generation_;
   Exchange exchange_;
   PoolAtWork* pool_ = nullptr;
   ReplicaSlot* slot_ = nullptr;       ///< counted in on while set
@@ -171,10 +181,12 @@ class Relay final : public ListNode<Relay>,
   Buffer held_answer_;  ///< of a body that is judged
   Buffer scratch_;      ///< what a response's hook made
   Prelude* prelude_ = nullptr;
+  RequestHead* kept_head_ = nullptr;  ///< as it came, where the request may have to begin again
   ResponseHead* judged_ = nullptr;
   std::size_t judged_bytes_wanted_ = 0;  ///< of judged_
   Instant last_said_ = kNever;           ///< of a response that is kept alive
   Instant waiting_since_ = kNever;
+  std::uint8_t reloads_ = 0;  ///< after which it has begun again
   State state_ = State::kNew;
   bool is_request_ended_ = false;  ///< the request has arrived whole
   bool is_request_end_sent_ = false;

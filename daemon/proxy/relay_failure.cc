@@ -19,7 +19,7 @@ namespace limpet {
 void Relay::wait(const Choice& choice) {
   const Instant now = room_.loop().now();
   // A wait for somebody else is another wait, with a time of its own.
-  if (state_ == State::kWaiting && choice.replica != awaited_) timer_.disarm();
+  if (choice.replica != awaited_) timer_.disarm();
   await(choice.replica);
   if (state_ != State::kWaiting) {
     if (pool_->waiting->size() >= room_.share_of(choice.queue_max)) {
@@ -159,7 +159,7 @@ void Relay::on_attempt_failed(FailureCause cause) {
 
 void Relay::begin_refused(std::uint16_t status, std::string_view detail) {
   is_request_ended_ = true;
-  static_cast<void>(generation_.bare_chain().ask_request(exchange_));
+  static_cast<void>(generation_->bare_chain().ask_request(exchange_));
   exchange_.ending = Ending::kRefused;
   answer(status, detail);
 }
@@ -195,7 +195,7 @@ void Relay::answer_locally() {
   const LocalAnswer local = make_answer(exchange_, room_.http_date());
   exchange_.response = local.head;
   exchange_.status = exchange_.answer.status;
-  (pool_ != nullptr ? pool_->chain : generation_.bare_chain()).tell_response(exchange_);
+  (pool_ != nullptr ? pool_->chain : generation_->bare_chain()).tell_response(exchange_);
   client_.send_head(*local.head);
   if (client_.carries_body() && !local.body.empty()) {
     exchange_.response_body_bytes = local.body.size();
@@ -272,7 +272,7 @@ void Relay::finish(Ending ending) {
   let_go_of_replica();
   // The client has its answer before anybody takes notes.
   client_.on_exchange_done(*this);
-  (pool_ != nullptr ? pool_->chain : generation_.bare_chain()).tell_done(exchange_);
+  (pool_ != nullptr ? pool_->chain : generation_->bare_chain()).tell_done(exchange_);
 }
 
 }  // namespace limpet

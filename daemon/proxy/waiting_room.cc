@@ -33,6 +33,11 @@ void WaitingRoom::on_room() {
   if (size_ > 0) room_.loop().run_soon(*this);
 }
 
+void WaitingRoom::on_reload() {
+  // Who goes on waiting comes in again behind those who were told before.
+  relays_.for_each_now([](Relay& relay) { relay.on_reload(); });
+}
+
 void WaitingRoom::on_errand() {
   ask_again();
   room_.after_callback();

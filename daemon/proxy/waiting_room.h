@@ -26,6 +26,8 @@ class WaitingRoom final : private Errand, private Timer::Owner {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   /// A replica of this pool has room again.
   void on_room();
+  /// There is a new configuration.
+  void on_reload();
 
  private:
   void on_errand() override;

@@ -220,6 +220,9 @@ void WorkerRoom::adopt(Adoption adoption) {
   codec_limits_ = adoption.snapshot->codec_limits;
   http2_settings_ = adoption.snapshot->http2;
   adopt_listeners(*adoption.snapshot, std::move(adoption.sockets));
+  for (auto& [pool, waiting] : waiting_rooms_)
+    waiting->on_reload();
+  after_callback();
   retire_generations();
 }
 

@@ -23,6 +23,7 @@ class AccessLog final : public Module {
     writer->append(worker_.worker(), format_ == Format::kJson ? lines_.json(exchange, now)
                                                               : lines_.combined(exchange, now));
   }
+  void on_left(const Exchange&) noexcept override {}
 
  private:
   Format format_;

@@ -300,6 +300,11 @@ void AffinityModule::on_done(const Exchange& exchange) noexcept {
   count(exchange.affinity);
 }
 
+void AffinityModule::on_left(const Exchange& exchange) noexcept {
+  const auto* state = static_cast<const ExchangeState*>(exchange.notes[slot_]);
+  if (state != nullptr && state->is_in_burst) ClaimReader::leave_burst(exchange, plan_.serial());
+}
+
 void AffinityModule::count(const AffinityFacts& facts) noexcept {
   Counter*& counter =
       counters_[static_cast<std::size_t>(facts.outcome)][static_cast<std::size_t>(facts.cause)];

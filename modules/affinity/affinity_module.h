@@ -26,6 +26,7 @@ class AffinityModule final : public Module {
   Verdict on_select(Exchange& exchange, Candidates& candidates) override;
   Verdict on_response(Exchange& exchange) override;
   void on_done(const Exchange& exchange) noexcept override;
+  void on_left(const Exchange& exchange) noexcept override;
 
  private:
   /// One select phase: what its steps share; passed in registers.

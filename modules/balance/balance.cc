@@ -134,6 +134,9 @@ class Balance final : public Module {
     latencies_.note(*exchange.replica, times.first_byte - times.sent,
                     exchange.status >= 500 ? Sampled::kFault : Sampled::kGood, worker_.now());
   }
+  void on_left(const Exchange& exchange) noexcept override {
+    if (settings_.counts_sessions()) note_ended(exchange);
+  }
 
  private:
   // A wait for one replica was affinity's; what is moved after it may still queue.

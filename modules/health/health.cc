@@ -44,6 +44,7 @@ class HealthModule final : public Module {
       ejector_.on_good(*last.replica);
     }
   }
+  void on_left(const Exchange&) noexcept override {}
 
  private:
   // Those that on_failure() was not asked about.

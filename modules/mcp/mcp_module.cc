@@ -124,6 +124,11 @@ void McpModule::on_done(const Exchange& exchange) noexcept {
   if (found->turn) found->turn->on_done();
 }
 
+void McpModule::on_left(const Exchange& exchange) noexcept {
+  const std::unique_ptr<Note> found(held(exchange));
+  if (found != nullptr && found->turn) found->turn->on_done();
+}
+
 void McpModule::on_tick(Instant now) {
   caretaker_.on_tick(now);
   desk_.hands.doubts.on_tick(now);

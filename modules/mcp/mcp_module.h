@@ -25,6 +25,7 @@ class McpModule final : public Module, private PartNotes {
   Verdict on_select(Exchange& exchange, Candidates& candidates) override;
   Verdict on_response(Exchange& exchange) override;
   void on_done(const Exchange& exchange) noexcept override;
+  void on_left(const Exchange& exchange) noexcept override;
   void on_tick(Instant now) override;
 
  private:

@@ -49,6 +49,7 @@ class Metrics final : public Module {
     if (last.failure == FailureCause::kNone) attempts(*last.replica, code_class).add();
     if (times.sent != kNever) ttfb_.observe(times.first_byte - times.sent);
   }
+  void on_left(const Exchange&) noexcept override {}
 
  private:
   [[gnu::noinline]] void count_failures(const Exchange& exchange) noexcept {

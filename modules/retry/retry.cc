@@ -117,6 +117,9 @@ class Retry final : public Module {
     successes_->add(is_last_good ? 1 : 0);
     failures_->add(is_last_good ? granted - 1 : granted);
   }
+  void on_left(const Exchange& exchange) noexcept override {
+    if (granted_of(exchange) > 0) --running_;
+  }
 
  private:
   [[nodiscard]] std::uintptr_t granted_of(const Exchange& exchange) const noexcept {

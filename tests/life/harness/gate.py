@@ -4,7 +4,7 @@
 import contextlib
 import threading
 
-from harness.deadline import seconds
+from harness.deadline import PATIENCE, seconds
 from harness.h2 import H2Client
 from harness.replica import say_who
 
@@ -29,6 +29,29 @@ class Gate:
                 with self.lock:
                     self.running -= 1
         say_who(peer, request)
+
+
+class Asking(threading.Thread):
+    """A request that somebody waits for in the background: `ask()` makes it and returns the answer."""
+
+    def __init__(self, ask):
+        super().__init__(daemon=True)
+        self._ask = ask
+        self._answer = self._fault = None
+        self.start()
+
+    def run(self):
+        try:
+            self._answer = self._ask()
+        except Exception as fault:  # told to whom it concerns
+            self._fault = fault
+
+    def answer(self):
+        self.join(seconds(PATIENCE))
+        if self._fault:
+            raise self._fault
+        assert self._answer is not None, "no answer comes"
+        return self._answer
 
 
 class SlowStream:
@@ -58,4 +81,4 @@ def slow_stream(life, **options):
         gate.open.set()
 
 
-__all__ = ["Gate", "slow_stream"]
+__all__ = ["Asking", "Gate", "slow_stream"]

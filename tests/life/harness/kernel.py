@@ -8,12 +8,21 @@ from harness.deadline import wait_until
 
 def untaken_bytes(port, peer_port):
     """What was sent from one port of 127.0.0.1 to the other, and the other side's kernel has not taken."""
+    return _queues(port, peer_port)[0]
+
+
+def unread_bytes(port, peer_port):
+    """What has come to one port of 127.0.0.1 from the other, and nobody has read."""
+    return _queues(port, peer_port)[1]
+
+
+def _queues(port, peer_port):
     ends = (f":{port:04X}", f":{peer_port:04X}")
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         words = line.split()
         if (words[1][-5:], words[2][-5:]) == ends:
-            return int(words[4].split(":")[0], 16)
-    return 0
+            return [int(word, 16) for word in words[4].split(":")]
+    return [0, 0]
 
 
 ROOMY = 'buffer_bytes = "256KiB"'  # what the daemon keeps behind a full kernel then stops nobody

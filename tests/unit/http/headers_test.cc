@@ -127,3 +127,21 @@ TEST_CASE("headers: a run ends at the first field that is removed or changed") {
   list.remove("host");
   CHECK(list.run().empty());
 }
+
+TEST_CASE("headers: a copy stays as it was, whatever becomes of the list") {
+  Arena arena;
+  HeaderList list(arena);
+  list.add(FieldName::kHost, "a");
+  list.add(FieldName::kCookie, "b=c");
+  const HeaderList copy = list.copy();
+  list.remove(FieldName::kCookie);
+  list.set(FieldName::kHost, "d");
+  list.replace(list.fields()[2], "e");
+  HeaderList grown = copy.copy();
+  grown.add(FieldName::kAccept, "f");
+  CHECK(copy.value(FieldName::kHost) == "a");
+  CHECK(copy.value(FieldName::kCookie) == "b=c");
+  CHECK(copy.find(FieldName::kAccept) == nullptr);
+  CHECK(grown.value(FieldName::kHost) == "a");
+  CHECK(grown.value(FieldName::kAccept) == "f");
+}
