@@ -354,12 +354,8 @@ void Relay::on_response_head(ResponseHead& head) {
     exchange_.attempts[exchange_.attempts_count - 1U].failure = FailureCause::kStatus;
     const Failure failure{FailureCause::kStatus, repeat_of(FailureCause::kStatus), head.status};
     if (exchange_.attempts_count < pool_->attempts_max() &&
-        pool_->chain.ask_failure(exchange_, failure) == Verdict::kSettled) {
-      let_go_of_replica();
-      choose_replica();
-      flush_replica();
+        pool_->chain.ask_failure(exchange_, failure) == Verdict::kSettled && finds_another())
       return;
-    }
   }
   if (exchange_.answer_judge != nullptr && holds_answer(head)) return;
   if (is_continuing_) return continue_response(head);

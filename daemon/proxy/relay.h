@@ -160,6 +160,7 @@ class Relay final : public ListNode<Relay>,
   void answer(std::uint16_t status, std::string_view detail);
   void fail_response(Ending ending);
   void let_go_of_replica();
+  [[gnu::noinline]] [[nodiscard]] bool finds_another();
   [[nodiscard]] bool may_redial(FailureCause cause) const;
   [[nodiscard]] Repeat repeat_of(FailureCause cause) const;
   void finish(Ending ending);

@@ -154,6 +154,28 @@ void Relay::on_attempt_failed(FailureCause cause) {
   }
 }
 
+// Instead of an answer that may be had better elsewhere. It is let go only for a replica that has
+// room now: otherwise it is the best there is, and what select said in vain is taken back.
+bool Relay::finds_another() {
+  const AffinityFacts affinity = exchange_.affinity;
+  const SessionFacts session = exchange_.session;
+  Candidates candidates(*exchange_.pool, exchange_, pool_->plan->limits, room_.loop().now(),
+                        pool_->is_panicking(room_.loop().now()));
+  static_cast<void>(pool_->chain.ask_select(exchange_, candidates));
+  if (candidates.choice().kind != Choice::Kind::kChosen) {
+    exchange_.affinity = affinity;
+    exchange_.session = session;
+    exchange_.answer = {};
+    exchange_.prelude = nullptr;
+    return false;
+  }
+  let_go_of_replica();
+  exchange_.replica = candidates.choice().replica;
+  go_on(Next::kReach);
+  flush_replica();
+  return true;
+}
+
 // limpet's own answer
 // ---------------------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@
 import threading
 
 from harness.affinity import who
-from harness.config import entry
+from harness.config import EVENLY, QUIET_HEALTH, entry
 from harness.deadline import PATIENCE, seconds, wait_until
-from harness.gate import Gate
+from harness.gate import Asking, Gate
 
 FREE = "from = []"
 
@@ -94,3 +94,21 @@ def test_a_busy_replica_gets_less(life):
     handle.open.set()
     for thread in threads:
         thread.join(seconds(PATIENCE))
+
+
+def test_an_answer_that_might_be_had_better_elsewhere_is_kept_where_nobody_else_has_room(life):
+    for queue in ("queue = 0", 'queue_timeout = "60s"'):
+        gate = Gate("/hold")
+        a = life.replica("a", lambda peer, _: peer.answer(503, b"it is a who says so"))
+        b = life.replica("b", gate)
+        daemon = life.daemon([a, b], affinity=FREE, workers=1, balance=f"{EVENLY}\nmax_requests = 1\n{queue}",
+                             retry='attempts = 2\nbudget = 100\non = ["503"]',
+                             health=QUIET_HEALTH + 'passive = { failures = 1000 }')
+        held = Asking(lambda: daemon.once("GET", "/hold"))
+        wait_until(lambda: gate.running == 1, "b is at work")
+        response = daemon.once("GET", "/")
+        assert (response.status, response.body) == (503, b"it is a who says so"), response
+        gate.open.set()
+        assert who(held.answer()) == "b"
+        assert [who(daemon.once("GET", "/")) for _ in range(4)] == ["b"] * 4, "who has room is asked"
+        daemon.stop()
