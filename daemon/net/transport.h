@@ -90,11 +90,13 @@ class Transport {
     ::shutdown(fd_.number(), SHUT_WR);
   }
 
-  /// Whether the socket has met an error that nobody has read yet, such as a reset.
-  [[nodiscard]] bool has_failed() const noexcept {
+  /// The error that the socket has met and nobody has read yet, or 0; once it was asked for, the
+  /// socket tells it no more. ECONNRESET is a reset; one behind the end of bytes is EPIPE. What
+  /// came before a reset can still be read, and then seems to end there.
+  [[nodiscard]] int take_error() const noexcept {
     int reason = 0;
     socklen_t length = sizeof reason;
-    return ::getsockopt(fd_.number(), SOL_SOCKET, SO_ERROR, &reason, &length) != 0 || reason != 0;
+    return ::getsockopt(fd_.number(), SOL_SOCKET, SO_ERROR, &reason, &length) == 0 ? reason : errno;
   }
   /// Bytes that the other side has not taken, in the kernel and in here.
   [[nodiscard]] std::size_t untaken_bytes() const noexcept {

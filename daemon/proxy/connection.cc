@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <span>
 #include <utility>
 
@@ -44,11 +45,22 @@ void Connection::on_ready(Readiness ready) {
     if (ready.is_ending()) is_readable_ = is_ending_ = true;
   }
   // Where nobody reads, an edge may be a reset, which nothing else would tell.
-  if (ready.is_readable() && (is_paused_ || has_ended_) && transport_.has_failed())
-    is_broken_ = true;
+  if (ready.is_readable() && (is_paused_ || has_ended_)) look_for_reset();
   if (is_write_blocked_ && ready.is_writable()) write_on();
   if (!is_closed()) pump();
   finish_callback();
+}
+
+[[gnu::noinline]] void Connection::look_for_reset() {
+  const int reason = transport_.take_error();
+  if (reason == 0) return;
+  if (has_ended_ || !outlives_failed_write()) {
+    is_broken_ = true;
+    return;
+  }
+  // What came before may be a whole answer, and is there when somebody takes it.
+  is_write_dead_ = is_readable_ = true;
+  is_cut_off_ = reason != EPIPE;
 }
 
 // The socket has room again, or for the first time.
@@ -129,6 +141,12 @@ void Connection::resume() {
       return;
     case Moved::How::kEnded:
       is_readable_ = false;
+      // An end behind a reset that was asked for is none, unless TLS has announced it.
+      if (is_cut_off_ && (!transport_.is_secure() || transport_.ended_without_close_notify()))
+          [[unlikely]] {
+        is_broken_ = true;
+        return;
+      }
       has_ended_ = true;
       on_end_of_bytes();
       return;
@@ -231,9 +249,11 @@ void Connection::write_pieces(std::string_view body, std::string_view suffix) {
 // A failed write is told in a callback of this connection's own, not in the middle of somebody
 // else's.
 void Connection::break_soon() {
+  const bool was_reset = errno == ECONNRESET && !transport_.is_secure();
   out_.clear();
   if (outlives_failed_write()) {
     is_write_dead_ = is_readable_ = true;
+    is_cut_off_ = is_cut_off_ || was_reset;
   } else {
     is_broken_ = true;
   }

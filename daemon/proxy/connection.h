@@ -122,7 +122,8 @@ class Connection : public Mortal,
   bool has_written_ = false;       ///< bytes of the present message went to the socket
   bool is_write_dead_ =
       false;  ///< the other side takes nothing more, but may have said something before
-  bool is_broken_ = false;  ///< the connection is of no more use; told at the end of the callback
+  bool is_cut_off_ = false;  ///< by a reset that the socket will not tell any more
+  bool is_broken_ = false;   ///< the connection is of no more use; told at the end of the callback
 
  private:
   void read_once();
@@ -133,6 +134,7 @@ class Connection : public Mortal,
   void feed(std::string_view bytes);
   [[gnu::noinline]] void write_pieces(std::string_view body, std::string_view suffix);
   void break_soon();
+  void look_for_reset();
   void finish_callback();
 };
 

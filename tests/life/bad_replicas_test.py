@@ -9,6 +9,7 @@ import time
 from harness.client import request
 from harness.config import EVENLY
 from harness.deadline import PATIENCE, Skip, seconds, wait_until
+from harness.kernel import unread_bytes, untaken_bytes
 from harness.message import Closed, Truncated
 from harness.replica import say_who
 
@@ -96,6 +97,55 @@ def test_a_reset_in_mid_body_never_looks_complete(life):
         with daemon.client() as client:
             assert len(broken(client)) <= 5000
     daemon.wait_log(lambda e: "replica" in str(e.get("ending", e)), "an ending that blames the replica")
+
+
+def resets_while_nobody_reads(life, head, frame, last):
+    """A replica says so much to a client that does not read that the daemon stops reading as well, and resets when the
+    rest is in the daemon's kernel. What the client reads then, and whether it was cut."""
+    is_reset = threading.Event()
+
+    def serve(peer):
+        peer.head()
+        peer.send(head)
+        daemon_port = peer.socket.getpeername()[1]
+        try:
+            while True:
+                peer.send(frame(b"x" * 16000))
+                wait_until(lambda: unread_bytes(daemon_port, a.port) == 0, "the daemon reads", 0.3)
+        except AssertionError:
+            peer.send(frame(b"last words") + last)
+        wait_until(lambda: untaken_bytes(a.port, daemon_port) == 0, "the daemon's kernel has it")
+        peer.reset()
+        is_reset.set()
+    a = life.replica(on_connection=serve)
+    routes = '[[route]]\npath = "/"\npool = "web"\n[[route]]\npath = "/own"\nrespond = { status = 404 }\n'
+    daemon = life.daemon([a], workers=1, health=PATIENT, routes=routes)
+    with daemon.client(receive_buffer=64 * 1024) as client:
+        client.send(request("GET", "/", [("Connection", "close")]))
+        assert is_reset.wait(seconds(PATIENCE))
+        assert daemon.once("GET", "/own").status == 404, "the worker has seen the reset"
+        was_cut = False
+        try:
+            while client.stream.fill():
+                pass
+        except ConnectionResetError:
+            was_cut = True
+        return client.stream.ahead, was_cut
+
+
+def test_an_answer_that_was_whole_before_its_replica_reset_reaches_a_slow_client(life):
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def chunk(content):
+        return b"%x\r\n%b\r\n" % (len(content), content)
+    got, _ = resets_while_nobody_reads(life, head, chunk, b"0\r\n\r\n")
+    assert got.endswith(b"last words\r\n0\r\n\r\n"), len(got)
+
+
+def test_an_answer_without_a_length_that_is_reset_never_looks_whole_to_a_slow_client(life):
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    got, was_cut = resets_while_nobody_reads(life, head, lambda content: content, b"")
+    assert was_cut or not got.endswith(b"\r\n0\r\n\r\n"), len(got)
 
 
 def test_bytes_behind_a_response_never_reach_a_client(life):
