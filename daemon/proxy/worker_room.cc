@@ -273,11 +273,15 @@ void WorkerRoom::adopt_listeners(const Snapshot& snapshot, std::vector<WorkerSoc
     if (at_work.tls != nullptr && at_work.tls_counters == nullptr)
       at_work.tls_counters = std::make_unique<TlsCounters>(services_.metrics(), plan.name);
   }
-  drain_clients_of_gone_listeners(snapshot, sockets);
   const auto has_socket = [&](const std::string& bind) {
     return std::any_of(sockets.begin(), sockets.end(),
                        [&](const WorkerSocket& s) { return s.bind == bind; });
   };
+  // What the kernel has accepted for us already is not reset, but asked to come again.
+  for (auto& listener : listeners_) {
+    if (!has_socket(listener->bind())) listener->accept_rest();
+  }
+  drain_clients_of_gone_listeners(snapshot, sockets);
   std::erase_if(listeners_, [&](const auto& listener) { return !has_socket(listener->bind()); });
   for (WorkerSocket& socket : sockets) {
     const auto at_work = listeners_at_work_.find(socket.listener);
