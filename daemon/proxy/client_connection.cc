@@ -17,6 +17,7 @@ constexpr std::size_t kPipelinedBytesMax = 16 * 1024;
 // How long a closing connection is read out, so that the last answer is not destroyed by a reset
 // (RFC 9112 section 9.6).
 constexpr std::chrono::seconds kLingering{2};
+constexpr std::uint16_t kContinue = 100;
 constexpr std::string_view kPrefaceBegin = "PRI * HTTP/2.0\r\n";
 
 }  // namespace
@@ -89,6 +90,7 @@ void ClientConnection::on_events(StreamEvents& events) {
         begin_relay(*event.request);
         break;
       case StreamEvent::Kind::kBody:
+        awaits_continue_ = false;
         if (relay_ != nullptr) relay_->on_request_body(event.bytes);
         break;
       case StreamEvent::Kind::kTrailers:
@@ -118,6 +120,7 @@ void ClientConnection::begin_relay(RequestHead& head) {
   if (head.body.kind == BodyLength::Kind::kNone) {
     timer_.disarm();
   } else {
+    awaits_continue_ = head.expects_continue;
     arm(room_.timeouts().client_stall);
   }
   relay_ = room_.make_relay(*this, *std::exchange(fresh_arena_, nullptr), head);
@@ -248,6 +251,7 @@ void ClientConnection::on_deadline() {
 
 void ClientConnection::send_informational(const ResponseHead& head) {
   http1().write_informational(head, out_);
+  if (head.status == kContinue) awaits_continue_ = false;
   flush();
 }
 

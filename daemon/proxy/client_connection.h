@@ -80,7 +80,7 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   void close();
   void arm(Duration after);
   [[nodiscard]] bool owes_body() const noexcept {
-    return !is_tunnel_ && !is_paused_ && !is_request_complete();
+    return !is_tunnel_ && !is_paused_ && !awaits_continue_ && !is_request_complete();
   }
 
   ClientOrigin origin_;
@@ -90,6 +90,7 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   State state_ = State::kIdle;
   bool is_draining_ = false;
   bool is_tunnel_ = false;
+  bool awaits_continue_ = false;  ///< it was told to wait before it sends its body
   bool ends_after_flush_ = false;
   bool is_counted_ = false;  ///< among the listener's connections of HTTP/1
   bool is_http2_ = false;    ///< what was read begins an HTTP/2 connection

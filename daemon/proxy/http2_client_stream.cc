@@ -10,6 +10,10 @@
 
 namespace limpet {
 
+namespace {
+constexpr std::uint16_t kContinue = 100;
+}  // namespace
+
 Http2ClientStream::Http2ClientStream(Http2Client& connection, Arena& arena) noexcept
     : connection_(connection), arena_(arena), timer_(*this) {}
 
@@ -22,6 +26,7 @@ ClientFacts& Http2ClientStream::facts() noexcept { return connection_.facts(); }
 
 void Http2ClientStream::begin(RequestHead& head) {
   is_upgrade_ = !head.upgrade.empty();
+  awaits_continue_ = head.expects_continue;
   has_ended_ = head.body.kind == BodyLength::Kind::kNone && !is_upgrade_;
   has_had_exchange_ = true;
   relay_ = connection_.room().make_relay(*this, arena_, head);
@@ -41,6 +46,7 @@ void Http2ClientStream::refuse(std::uint16_t status, std::string_view detail) {
 
 void Http2ClientStream::on_body(std::string_view bytes) {
   uncredited_bytes_ += bytes.size();
+  awaits_continue_ = false;
   if (relay_ == nullptr) return;
   // Nothing goes to the replica before it has agreed (RFC 9110 section 7.8).
   if (is_upgrade_ && !is_tunnel_) {
@@ -102,6 +108,7 @@ void Http2ClientStream::send_informational(const ResponseHead& head) {
   if (is_over_) return;
   connection_.codec().write_informational(number(), head);
   connection_.mark_dirty();
+  if (head.status == kContinue && std::exchange(awaits_continue_, false)) expect_progress();
 }
 
 void Http2ClientStream::send_head(const ResponseHead& head) {
@@ -182,7 +189,7 @@ void Http2ClientStream::on_exchange_done(Relay& relay) {
 // Due is what the client still has to take, or to send.
 void Http2ClientStream::expect_progress() {
   if (relay_ == nullptr) return;
-  const bool owes = !has_ended_ && !is_tunnel_ && !is_upgrade_ && !is_paused_;
+  const bool owes = owes_body();
   taken_before_ = taken_bytes();
   if (!owes && taken_before_ == given_bytes_) {
     timer_.disarm();
@@ -198,7 +205,7 @@ std::uint64_t Http2ClientStream::taken_bytes() const noexcept {
 
 void Http2ClientStream::on_timer(Timer&) {
   WorkerRoom& room = connection_.room();
-  const bool owes = !has_ended_ && !is_tunnel_ && !is_upgrade_ && !is_paused_;
+  const bool owes = owes_body();
   const std::size_t queued = connection_.codec().queued_bytes(number());
   // A socket that takes nothing is the connection's matter.
   const bool is_taking = taken_bytes() > taken_before_ || (queued > 0 && connection_.is_blocked());

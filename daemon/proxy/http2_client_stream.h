@@ -71,6 +71,9 @@ class Http2ClientStream final : public ClientStream,
  private:
   void on_timer(Timer& timer) override;
   void expect_progress();
+  [[nodiscard]] bool owes_body() const noexcept {
+    return !has_ended_ && !is_tunnel_ && !is_upgrade_ && !is_paused_ && !awaits_continue_;
+  }
   /// Of the response, what was given has been framed and so has had a window.
   [[nodiscard]] std::uint64_t taken_bytes() const noexcept;
   void send_early();
@@ -86,6 +89,7 @@ class Http2ClientStream final : public ClientStream,
   std::uint64_t taken_before_ = 0;  ///< when the timer was armed last
   bool has_ended_ = false;
   bool is_paused_ = false;
+  bool awaits_continue_ = false;  ///< it was told to wait before it sends its body
   bool is_upgrade_ = false;
   bool is_tunnel_ = false;
   bool is_over_ = false;

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a request has to be in HTTP/2 (RFC 9113 section 8), and that none turns into another one in HTTP/1."""
 
+import threading
+
 from harness import h2_frames as f
+from harness.deadline import PATIENCE, seconds
 from harness.h2 import H2Client
 
 METHOD, SCHEME, AUTHORITY, PATH = f.request_fields()
@@ -308,6 +311,32 @@ def test_a_body_that_does_not_come_ends_its_stream_after_client_stall_and_no_oth
         assert stream.reset is not None or stream.status == 408, stream
         client.lives()
     daemon.wait_metric("limpet_timeouts_total", 1, kind="client_stall")
+
+
+def test_a_replica_may_think_for_longer_than_client_stall_before_it_asks_for_the_body(life):
+    thought = threading.Event()
+
+    def serve(peer):
+        if peer.head().target == "/stall":
+            return peer.wait_for_end()
+        assert thought.wait(seconds(PATIENCE))
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.answer(200, peer.stream.exactly(5))
+    a = life.replica(on_connection=serve)
+    daemon = life.daemon([a], timeouts='client_stall = "300ms"')
+    with H2Client(daemon.address) as client:
+        asking = [client.begin("POST", "/", [("content-length", "5"), ("expect", "100-continue")], end=False)
+                  for _ in range(2)]
+        a.wait_for_requests(2)
+        other = client.begin("POST", "/stall", [("content-length", "5")], end=False)
+        client.wait(lambda: other.is_over, "client_stall is over")
+        thought.set()
+        client.wait(lambda: all(stream.informational for stream in asking), "both are asked")
+        client.send(f.data(asking[0].id, b"hello", True))
+        client.wait(lambda: asking[0].is_over, "the answer")
+        assert asking[0].status == 200 and asking[0].body == b"hello", asking[0]
+        client.wait(lambda: asking[1].is_over, "who is asked and does not send is not waited for")
+        assert asking[1].reset is not None or asking[1].status == 408, asking[1]
 
 
 def test_errors_of_limpet_are_whole_responses_on_the_stream(life):

@@ -30,6 +30,33 @@ def test_expect_100_continue_is_answered_by_the_replica(life):
         assert response.status == 200 and response.body == b"hello"
 
 
+def test_a_replica_may_think_for_longer_than_client_stall_before_it_asks_for_the_body(life):
+    thought = threading.Event()
+
+    def serve(peer):
+        if peer.head().target == "/stall":
+            return peer.wait_for_end()
+        assert thought.wait(seconds(PATIENCE))
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.answer(200, peer.stream.exactly(5))
+    a = life.replica(on_connection=serve)
+    daemon = life.daemon([a], timeouts='client_stall = "300ms"')
+    with daemon.client() as client, daemon.client() as lazy:
+        for one in (client, lazy):
+            one.send(EXPECTING)
+        a.wait_for_requests(2)
+        with daemon.client() as other:
+            other.send(b"POST /stall HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc")
+            assert other.response().status == 408, "client_stall is over"
+        thought.set()
+        for one in (client, lazy):
+            assert one.response_head().status == 100
+        client.send(b"hello")
+        response = client.response()
+        assert response.status == 200 and response.body == b"hello"
+        assert lazy.response().status == 408, "who is asked and does not send is not waited for"
+
+
 def test_a_final_answer_instead_of_100_reaches_the_client_and_no_body_is_asked_for(life):
     def serve(peer):
         peer.head()
