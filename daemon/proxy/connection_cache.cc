@@ -42,7 +42,7 @@ Lent ReplicaSlot::lend_other(Lease& lease, const LendWish& wish) {
 }
 
 void ReplicaSlot::lend_again(Lease& lease) {
-  const Lent lent = lend(lease, {LendWish::Freshness::kAny, connect_timeout_, nullptr});
+  const Lent lent = lend(lease, {LendWish::Freshness::kChecked, connect_timeout_, nullptr});
   if (lent.cause != FailureCause::kNone) {
     lease.holder().on_attempt_failed(lent.cause);
   } else if (lent.is_connected) {

@@ -210,6 +210,7 @@ void Relay::hold_client() {
 void Relay::on_leased() {
   Attempt& attempt = exchange_.attempts[exchange_.attempts_count - 1U];
   attempt.connect = room_.loop().now() - exchange_.times.selected;
+  was_reused_ = replica()->is_reused();
   send_request();
   flush_replica();
 }
