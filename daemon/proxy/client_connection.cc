@@ -255,6 +255,12 @@ void ClientConnection::send_informational(const ResponseHead& head) {
   flush();
 }
 
+// What the client owes is due from now on.
+void ClientConnection::resume_request() {
+  resume();
+  if (state_ == State::kBusy && owes_body()) arm(room_.timeouts().client_stall);
+}
+
 void ClientConnection::send_head(const ResponseHead& head) {
   http1().write_response_head(head, out_);
 }

@@ -47,7 +47,9 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   void flush() override { write_out(); }
   [[nodiscard]] std::size_t queued_bytes() const noexcept override { return out_.size(); }
   void pause_reading() override { pause(); }
-  void resume_reading() override { resume(); }
+  void resume_reading() override {
+    if (is_paused_) resume_request();
+  }
   [[nodiscard]] bool is_request_complete() const noexcept override {
     return http1().has_read_message();
   }
@@ -75,6 +77,7 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   void on_fault(const StreamEvent& event);
   void refuse(std::uint16_t status, std::string_view detail);
   void become_idle();
+  void resume_request();
   void linger();
   void reset_at_close() noexcept;
   void close();

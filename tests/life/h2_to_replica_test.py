@@ -8,6 +8,7 @@ from harness import h2_frames as f
 from harness.affinity import who
 from harness.config import EVENLY
 from harness.deadline import seconds, stays, wait_until
+from harness.gate import Asking, Gate
 from harness.h2 import H2Client, StreamReset
 from harness.h2_replica import Served
 from harness.message import Closed, Truncated
@@ -507,3 +508,28 @@ def test_pings_and_settings_of_the_replica_are_answered(life):
     connection.wait(lambda: any(c.type == f.PING and c.has(f.ACK) and c.payload == b"8 octets"
                                 for c in connection.frames), "the answer to PING")
     connection.wait(lambda: sum(c.type == f.SETTINGS and c.has(f.ACK) for c in connection.frames) >= 2, "two ACKs")
+
+
+def test_an_upload_that_had_to_wait_for_a_replica_is_given_up_when_its_client_stalls(life):
+    def a_refuses(stream, request):
+        if request.target == "/up":
+            return stream.reset_with(f.REFUSED_STREAM)
+        if request.target == "/stall":
+            return stream.wait_whole()
+        say_who(stream, request)
+    gate = Gate("/hold")
+    a, _ = speaking(life, "a", a_refuses, early=True)
+    b, _ = speaking(life, "b", gate)
+    daemon = balancing(life, a, b, balance=f'{EVENLY}\nmax_requests = 1\nqueue_timeout = "60s"',
+                       timeouts='client_stall = "300ms"')
+    while gate.running == 0:
+        held = Asking(lambda: daemon.once("GET", "/hold"))
+        wait_until(lambda: gate.running or not held.is_alive(), "b is at work, or a has answered")
+    with daemon.client() as client, daemon.client() as other:
+        client.send(b"POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        daemon.wait_metric("limpet_pool_queue", 1)
+        other.send(b"POST /stall HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        assert other.response().status == 408, "client_stall is over"
+        gate.open.set()
+        b.wait_for_requests(2)
+        assert client.response().status == 408
