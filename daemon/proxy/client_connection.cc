@@ -178,6 +178,16 @@ void ClientConnection::on_end_of_bytes() {
   if (relay_ != nullptr) relay_->flush_replica();
 }
 
+void ClientConnection::on_errand() {
+  if (has_ended_ && !is_closed() && !is_tunnel_) {
+    feed_waiting();
+    // Behind the end of bytes, what has been fed is all there will ever be.
+    if (!is_closed() && !is_paused_) on_end_of_bytes();
+    if (is_closed()) return room_.after_callback();
+  }
+  Connection::on_errand();
+}
+
 void ClientConnection::on_broken() { close(); }
 
 void ClientConnection::on_drained() {

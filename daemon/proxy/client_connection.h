@@ -70,6 +70,7 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   [[nodiscard]] bool wants_input() const override;
   [[nodiscard]] bool is_preface(std::string_view bytes) override;
   void on_deadline() override;
+  void on_errand() override;
 
   void count_in();
   [[gnu::noinline]] void become_http2();

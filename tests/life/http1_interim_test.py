@@ -163,6 +163,30 @@ def test_a_client_that_closes_its_half_after_the_request_still_gets_the_answer(l
         assert client.is_closed_by_peer()
 
 
+def test_a_part_of_a_next_request_behind_which_the_client_has_closed_its_half_is_not_waited_for(life):
+    half_closed = threading.Event()
+
+    def answer(peer, _):
+        assert half_closed.wait(seconds(PATIENCE))
+        peer.answer(200, b"first")
+    a = life.replica(handle=answer)
+    daemon = life.daemon([a], timeouts='request_head = "60s"\nclient_stall = "60s"')
+    for part in (b"GET /second HTT", b"POST /second HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"):
+        half_closed.clear()
+        with daemon.client() as client:
+            client.send(request("GET", "/first") + part)
+            client.half_close()
+            half_closed.set()
+            assert client.response().body == b"first"
+            assert client.is_closed_by_peer()
+    whole = [request("GET", f"/{number}") for number in range(3)]
+    with daemon.client() as client:
+        client.send(b"".join(whole))
+        client.half_close()
+        assert [client.response().status for _ in whole] == [200] * 3, "what came whole is answered"
+        assert client.is_closed_by_peer()
+
+
 def test_a_client_that_leaves_before_the_answer_ends_the_exchange_at_the_replica(life):
     ended = threading.Event()
 
