@@ -53,7 +53,7 @@ void Relay::follow(Prelude::Result result) {
       // One thing may follow another.
       return go_on(after_prelude_);
     case Prelude::Result::kChooseAgain:
-      return go_on(Next::kSelect);
+      return judged_ != nullptr ? try_again() : go_on(Next::kSelect);
     case Prelude::Result::kAnswer:
       return answer_locally();
   }
@@ -103,7 +103,7 @@ void Relay::follow(AnswerJudge::Verdict verdict) {
     case AnswerJudge::Verdict::kWait:
       // What else comes of the answer waits where it is.
       if (replica() != nullptr) replica()->pause_reading();
-      return go_on(judged_ != nullptr ? Next::kJudge : Next::kSelect);
+      return judged_ != nullptr ? go_on(Next::kJudge) : try_again();
   }
 }
 
