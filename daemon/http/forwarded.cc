@@ -142,9 +142,8 @@ constexpr std::uint64_t kForwardingNames =
     HeaderList::bit(FieldName::kXForwardedPort) | HeaderList::bit(FieldName::kXForwardedProto) |
     HeaderList::bit(FieldName::kXRealIp) | HeaderList::bit(FieldName::kForwarded);
 
-void remove_forwarding(HeaderList& fields) noexcept {
+[[gnu::noinline]] void remove_forwarding(HeaderList& fields) noexcept {
   constexpr std::string_view kStart = "x-forwarded-";
-  if (!fields.may_have_any(kForwardingNames | HeaderList::bit(FieldName::kOther))) return;
   for (Field& field : fields.fields()) {
     const bool is_known = (HeaderList::bit(field.id) & kForwardingNames) != 0;
     if (is_known || (field.id == FieldName::kOther && field.name().starts_with(kStart)))
@@ -168,16 +167,16 @@ void remove_forwarding(HeaderList& fields) noexcept {
   return chars::is_token(text) ? text : arena.join("\"", text, "\"");
 }
 
-[[gnu::noinline]] void add_forwarded(RequestHead& head, const ForwardingFacts& facts) {
+[[gnu::noinline]] void add_forwarded(RequestHead& head, std::string_view client_address,
+                                     std::string_view proto) {
   Arena& arena = head.fields.arena();
   std::string_view node = "unknown";
-  if (facts.client_address.find(':') != std::string_view::npos) {
-    node = arena.join("\"[", facts.client_address, "]\"");
-  } else if (!facts.client_address.empty()) {
-    node = facts.client_address;
+  if (client_address.find(':') != std::string_view::npos) {
+    node = arena.join("\"[", client_address, "]\"");
+  } else if (!client_address.empty()) {
+    node = client_address;
   }
-  std::string_view element =
-      arena.join("for=", node, ";proto=", facts.is_secure ? "https" : "http");
+  std::string_view element = arena.join("for=", node, ";proto=", proto);
   // The authority was judged by RFC 3986: it holds neither quotes nor backslashes.
   if (!head.authority.empty())
     element = arena.join(element, ";host=", quoted_if_needed(arena, head.authority));
@@ -188,7 +187,9 @@ void remove_forwarding(HeaderList& fields) noexcept {
 
 void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   HeaderList& fields = head.fields;
-  if (facts.trust == ClientTrust::kUntrusted) remove_forwarding(fields);
+  if (facts.trust == ClientTrust::kUntrusted &&
+      fields.may_have_any(kForwardingNames | HeaderList::bit(FieldName::kOther)))
+    remove_forwarding(fields);
   constexpr std::size_t kNamesBytes = 64;  // with separators and line ends
   LineBlock lines(fields, kNamesBytes + facts.client_address.size() + head.authority.size() +
                               sizeof(Hop::lines));
@@ -202,7 +203,8 @@ void add_forwarding(RequestHead& head, const ForwardingFacts& facts) {
   if (!head.authority.empty() && fields.find(FieldName::kXForwardedHost) == nullptr) {
     lines.add(FieldName::kXForwardedHost, "x-forwarded-host: ", head.authority);
   }
-  if (facts.forwarded == ForwardedField::kOn) add_forwarded(head, facts);
+  if (facts.forwarded == ForwardedField::kOn)
+    add_forwarded(head, facts.client_address, facts.is_secure ? "https" : "http");
   const Hop& hop = kHops[facts.is_secure ? 1 : 0][static_cast<std::size_t>(head.version)];
   if (fields.find(FieldName::kXForwardedProto) == nullptr) {
     lines.add(hop);

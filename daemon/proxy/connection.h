@@ -134,7 +134,7 @@ class Connection : public Mortal,
   void feed(std::string_view bytes);
   [[gnu::noinline]] void write_pieces(std::string_view body, std::string_view suffix);
   void break_soon();
-  void look_for_reset();
+  [[gnu::noinline]] void look_for_reset();
   void finish_callback();
 };
 

@@ -32,7 +32,7 @@ ReplicaSlot::~ReplicaSlot() { retire(); }
 // --------------------------------------------------------------------------------------------------------
 
 // What lend() does not do itself: it has looked for a direct replica's idle connection already.
-Lent ReplicaSlot::lend_other(Lease& lease, const LendWish& wish) {
+Lent ReplicaSlot::lend_other(Lease& lease, LendWish wish) {
   if (is_direct()) return {.cause = dial_plain(lease, wish)};
   if ((may_share() && lend_shared(lease)) || lend_idle(lease, wish.freshness)) {
     const ReplicaStream& stream = *lease.stream();

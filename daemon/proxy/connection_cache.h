@@ -57,7 +57,7 @@ class ReplicaSlot {
   /// Ties a stream to `lease`: of an idle or a shared connection (connected: the request may be
   /// sent), or a place in the dial of a new one (the holder hears on_leased()). Errors: the cause
   /// where not even dialling worked (kOwnLimit where limpet lacks descriptors or ports).
-  [[nodiscard]] Lent lend(Lease& lease, const LendWish& wish) {
+  [[nodiscard]] Lent lend(Lease& lease, LendWish wish) {
     if (is_direct() && lend_idle(lease, wish.freshness)) [[likely]]
       return {.is_connected = true, .is_reused = true};
     return lend_other(lease, wish);
@@ -128,7 +128,7 @@ class ReplicaSlot {
     }
     return false;
   }
-  [[nodiscard]] Lent lend_other(Lease& lease, const LendWish& wish);
+  [[nodiscard]] Lent lend_other(Lease& lease, LendWish wish);
   [[nodiscard]] bool lend_shared(Lease& lease);
   [[nodiscard]] FailureCause dial_plain(Lease& lease, const LendWish& wish);
   [[nodiscard]] FailureCause dial(Lease& lease, const LendWish& wish);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "daemon/http/forwarded.h"
 #include "daemon/http/websocket.h"
@@ -201,10 +202,20 @@ void Relay::dial(Dial which) {
   }
 }
 
+void Relay::pause_client() {
+  is_client_paused_ = true;
+  client_.pause_reading();
+}
+
+void Relay::resume_client() {
+  if (std::exchange(is_client_paused_, false)) [[unlikely]]
+    client_.resume_reading();
+}
+
 // The client's body stays where it is until there is somebody to send it to; without one, reading
 // on tells whether the client is still there.
 void Relay::hold_client() {
-  if (!client_.is_request_complete()) client_.pause_reading();
+  if (!client_.is_request_complete()) pause_client();
 }
 
 void Relay::on_leased() {
@@ -232,7 +243,7 @@ void Relay::send_request() {
   send_held_body();
   replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout,
                            *room_.counters().timeout_response_head);
-  client_.resume_reading();
+  resume_client();
 }
 
 // A WebSocket that came over HTTP/2 has no key (RFC 8441 section 5); a replica in HTTP/1 wants one.
@@ -295,13 +306,13 @@ void Relay::on_request_body(std::string_view bytes) {
     } else if (state_ == State::kReading) {
       if (held_body_.size() >= exchange_.body_wanted_bytes) on_body_seen();
     } else if (held_body_.size() >= room_.buffer_bytes_max()) {
-      client_.pause_reading();
+      pause_client();
     }
     return;
   }
   has_sent_body_ = true;
   replica()->send_body(bytes);
-  if (replica()->queued_bytes() > room_.pause_above_bytes()) client_.pause_reading();
+  if (replica()->queued_bytes() > room_.pause_above_bytes()) pause_client();
 }
 
 void Relay::on_request_trailers(HeaderList& trailers) { request_trailers_ = &trailers; }
@@ -331,10 +342,10 @@ void Relay::flush_replica() {
   if (replica() == nullptr || !replica()->is_connected()) return;
   replica()->flush();
   // Many small pieces may have filled the queue that one write has emptied.
-  if (replica()->queued_bytes() <= room_.pause_above_bytes()) client_.resume_reading();
+  if (is_client_paused_ && replica()->queued_bytes() <= room_.pause_above_bytes()) resume_client();
 }
 
-void Relay::on_replica_drained() { client_.resume_reading(); }
+void Relay::on_replica_drained() { resume_client(); }
 
 // 5. The response comes.
 // ----------------------------------------------------------------------------------------
@@ -350,17 +361,20 @@ void Relay::on_response_head(ResponseHead& head) {
     return;
   }
   exchange_.times.first_byte = room_.loop().now();
-  if (pool_->retries_status(head.status) &&
-      repeat_of(FailureCause::kStatus) != Repeat::kForbidden) {
-    exchange_.attempts[exchange_.attempts_count - 1U].failure = FailureCause::kStatus;
-    const Failure failure{FailureCause::kStatus, repeat_of(FailureCause::kStatus), head.status};
-    if (exchange_.attempts_count < pool_->attempts_max() &&
-        pool_->chain.ask_failure(exchange_, failure) == Verdict::kSettled && finds_another())
-      return;
-  }
+  if (pool_->retries_status(head.status) && is_tried_elsewhere(head.status)) return;
   if (exchange_.answer_judge != nullptr && holds_answer(head)) return;
   if (is_continuing_) return continue_response(head);
   begin_response(head);
+}
+
+// For an answer that the configuration would rather not have.
+bool Relay::is_tried_elsewhere(std::uint16_t status) {
+  const Repeat repeat = repeat_of(FailureCause::kStatus);
+  if (repeat == Repeat::kForbidden) return false;
+  exchange_.attempts[exchange_.attempts_count - 1U].failure = FailureCause::kStatus;
+  const Failure failure{FailureCause::kStatus, repeat, status};
+  return exchange_.attempts_count < pool_->attempts_max() &&
+         pool_->chain.ask_failure(exchange_, failure) == Verdict::kSettled && finds_another();
 }
 
 void Relay::begin_response(ResponseHead& head) {

@@ -118,11 +118,14 @@ class Relay final : public ListNode<Relay>,
   void reach_replica();
   enum class Dial : std::uint8_t { kFirst, kAgain };
   void dial(Dial which);
+  void pause_client();
+  void resume_client();
   void hold_client();
   void send_request();
   void send_held_body();
   [[gnu::noinline]] void prepare_upgrade();
-  [[nodiscard]] bool fits_upgrade(ResponseHead& head);
+  [[gnu::noinline]] [[nodiscard]] bool fits_upgrade(ResponseHead& head);
+  [[gnu::noinline]] [[nodiscard]] bool is_tried_elsewhere(std::uint16_t status);
   void begin_response(ResponseHead& head);
   void expect_more(BodyLength::Kind kind);
 
@@ -201,6 +204,7 @@ class Relay final : public ListNode<Relay>,
   bool has_redialled_ = false;
   bool is_response_ended_ = false;  ///< of a tunnel: the replica has ended its half
   bool is_client_started_ = false;  ///< response bytes went to the client
+  bool is_client_paused_ = false;   ///< by this relay
 };
 
 }  // namespace limpet

@@ -205,7 +205,7 @@ void Relay::answer_locally() {
   }
   if (must_collect_body()) {
     state_ = State::kCollecting;
-    client_.resume_reading();
+    resume_client();
     return;
   }
   if (exchange_.answer.make_body != nullptr) {

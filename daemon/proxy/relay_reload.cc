@@ -51,7 +51,7 @@ void Relay::on_reload() {
   take_attempts_over(*plan);
   begin();
   if (state_ != State::kWaiting) timer_.disarm();
-  if (state_ == State::kReading) client_.resume_reading();
+  if (state_ == State::kReading) resume_client();
   flush_replica();
 }
 
