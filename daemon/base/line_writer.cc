@@ -88,7 +88,7 @@ class RingLineWriter final : public LineWriter {
     await(lock, flushes_wanted_, flushes_done_);
   }
 
-  std::uint64_t dropped() const noexcept override {
+  [[nodiscard]] std::uint64_t dropped() const noexcept override {
     std::uint64_t total = lost_.load(std::memory_order_relaxed);
     for (const auto& lane : lanes_)
       total += lane->dropped.load(std::memory_order_relaxed);

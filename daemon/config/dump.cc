@@ -11,7 +11,7 @@ namespace limpet {
 namespace {
 
 /// The header of a table: pool.web.affinity, with quotes where a name needs them.
-std::string header_of(const AskedTable& table) {
+std::string header_of(const AskedTable& table) {  // NOLINT(misc-no-recursion)
   if (table.parent == nullptr) return {};
   const std::string around = header_of(*table.parent);
   return (around.empty() ? "" : around + '.') + literal::key(table.key);
@@ -21,7 +21,7 @@ class Dumper {
  public:
   explicit Dumper(std::string& out) : out_(out) {}
 
-  void table(const AskedTable& table) {
+  void table(const AskedTable& table) {  // NOLINT(misc-no-recursion)
     header(table);
     // A value behind a sub-table's header would belong to the sub-table, so values come first.
     for (const AskedKey& asked : table.asked) {
@@ -68,7 +68,7 @@ class Dumper {
 };
 
 // A path as people write it, where [[listener]] has no number: pool.web.replica.
-std::string plain_path_of(const AskedTable& table) {
+std::string plain_path_of(const AskedTable& table) {  // NOLINT(misc-no-recursion)
   if (table.parent == nullptr) return {};
   std::string path = plain_path_of(*table.parent);
   if (!path.empty()) path += '.';
@@ -80,7 +80,8 @@ bool is_at(const AskedTable& table, std::string_view path) {
 }
 
 // All tables at the path: it may name a [[list]] as a whole.
-void find(const AskedTable& table, std::string_view path, std::vector<const AskedTable*>& found) {
+void find(const AskedTable& table, std::string_view path,  // NOLINT(misc-no-recursion)
+          std::vector<const AskedTable*>& found) {
   if (is_at(table, path)) return found.push_back(&table);
   for (const AskedKey& asked : table.asked) {
     for (const auto& child : asked.tables)

@@ -44,7 +44,8 @@ const Node* AskedTable::preset_value(std::string_view name) const {
   return preset == nullptr ? nullptr : preset->find(name);
 }
 
-std::string path_of(const AskedTable& table) {
+// As deep as a file may be nested, like all that walks over its tables.
+std::string path_of(const AskedTable& table) {  // NOLINT(misc-no-recursion)
   if (table.parent == nullptr) return {};
   std::string path = path_of(*table.parent);
   if (!path.empty()) path += '.';
@@ -106,7 +107,7 @@ void Ledger::report_unknown_keys(std::span<const std::string_view> module_names)
   report_in(root_, module_names);
 }
 
-void Ledger::report_in(const AskedTable& table,
+void Ledger::report_in(const AskedTable& table,  // NOLINT(misc-no-recursion)
                        std::span<const std::string_view> module_names) const {
   std::vector<std::string_view> known;
   for (const AskedKey& asked : table.asked)

@@ -61,7 +61,9 @@ std::string describe(const Node& node) {
   return "something else";
 }
 
-void merge(Node& into, Node added, const Sources& sources, Mistakes& mistakes) {
+// As deep as the parser lets a file be nested.
+void merge(Node& into, Node added, const Sources& sources,  // NOLINT(misc-no-recursion)
+           Mistakes& mistakes) {
   for (Node& child : added.children) {
     Node* present = into.find(child.key);
     if (present == nullptr) {

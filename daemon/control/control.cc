@@ -23,7 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Words = std::vector<std::string>;
 
-constexpr std::uint64_t kWaitSecondsMax = 24 * 3600;
+constexpr std::uint64_t kWaitSecondsMax = 24ULL * 3600;
 
 Response json(std::uint16_t status, const Json& view) {
   Response response;
@@ -46,7 +46,8 @@ Response refused(std::uint16_t status, const std::string& text) {
 
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
-std::string with_nearest(std::string text, const std::string& word, const Words& candidates) {
+std::string with_nearest(const std::string& text, const std::string& word,
+                         const Words& candidates) {
   const std::string_view near = text::nearest(word, candidates);
   if (!near.empty()) return text + "; did you mean " + quoted(std::string(near)) + "?";
   std::string all;
@@ -260,7 +261,7 @@ void Control::tick() {
 }
 
 void Control::set_affinity(const Words& words, const Reply& reply) {
-  const std::string pool = words[2];
+  const std::string& pool = words[2];
   const bool is_sticky = words[4] == "sticky";
   if (!is_sticky && words[4] != "none") {
     return reply(refused(404, "affinity is sticky or none, not " + quoted(words[4])));

@@ -120,7 +120,7 @@ Http2Stream* Http2Session::find(std::uint32_t number) const noexcept {
 Http2Stream& Http2Session::open() {
   void* const place = memory.take(sizeof(Http2Stream));
   CHECK_THAT(place != nullptr);
-  auto* const stream = new (place) Http2Stream;
+  auto* const stream = new (place) Http2Stream;  // NOLINT(cppcoreguidelines-owning-memory)
   streams.push_back(*stream);
   ++streams_open;
   floods.on_stream_opened();
