@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/proxy/replica_book.h"
 
+#include "daemon/base/log.h"
+
 namespace limpet {
 
 namespace {
@@ -57,7 +59,10 @@ AdminState ReplicaBook::first_state(const Name& name, const ReplicaModel& model)
   const SavedReplica* saved = recalled(name);
   const bool is_same = saved != nullptr && saved->written == wished(model.state) &&
                        saved->address == model.address.print();
-  return is_same ? saved->admin : wished(model.state);
+  if (!is_same || saved->admin == saved->written) return wished(model.state);
+  log::info("replica was set by hand before limpet was started, and still is",
+            {{"pool", name.first}, {"replica", name.second}, {"state", word_of(saved->admin)}});
+  return saved->admin;
 }
 
 SavedReplicas ReplicaBook::to_save(Instant now, WallSeconds wall) const {

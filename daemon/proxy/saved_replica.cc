@@ -102,15 +102,19 @@ std::optional<SavedReplica> parse_line(std::string_view line) {
 
 }  // namespace
 
+std::string_view word_of(AdminState state) noexcept {
+  return kAdmins[static_cast<std::size_t>(state)];
+}
+
 std::string print_saved(const SavedReplicas& saved) {
   std::string out = std::string(kHead) + std::to_string(saved.when.time_since_epoch().count());
   out += '\n';
   for (const SavedReplica& replica : saved.replicas) {
     out += as_word(replica.pool) + ' ' + as_word(replica.id) + ' ' + as_word(replica.address);
     out += ' ';
-    out += kAdmins[static_cast<std::size_t>(replica.written)];
+    out += word_of(replica.written);
     out += ' ';
-    out += kAdmins[static_cast<std::size_t>(replica.admin)];
+    out += word_of(replica.admin);
     out += ' ';
     out += kHealths[static_cast<std::size_t>(replica.health)];
     out += ' ' + std::to_string(replica.ejected_until_s) + ' ' +

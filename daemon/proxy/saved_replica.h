@@ -41,6 +41,9 @@ struct SavedReplicas {
   std::vector<SavedReplica> replicas;
 };
 
+/// "ready", "drain", "down".
+[[nodiscard]] std::string_view word_of(AdminState state) noexcept;
+
 [[nodiscard]] std::string print_saved(const SavedReplicas& saved);
 /// Reads what print_saved() wrote.
 /// Errors: a text of another form, with the number of the line.

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
 
+#include "daemon/base/log.h"
 #include "daemon/base/text.h"
 
 namespace limpet {
@@ -138,7 +140,8 @@ class Builder {
     }
     for (const ReplicaModel& replica : configured) {
       ReplicaBook::Entry entry = context_.book.enter(model.name, replica, context_.wall);
-      if (entry.is_new) new_vitals_.push_back({plan.index, entry.vitals, entry.was_down});
+      if (entry.is_new)
+        new_vitals_.push_back({plan.index, replica.id, entry.vitals, entry.was_down});
       add(replica, std::move(entry.vitals));
     }
     for (const ReplicaModel& leaving :
@@ -255,13 +258,18 @@ class Builder {
 
   // The state that replicas start in, once it is certain that they start.
   void start_health() {
-    for (const auto& [pool, vitals, was_down] : new_vitals_) {
+    for (const auto& [pool, id, vitals, was_down] : new_vitals_) {
       Health initial = Health::kUp;
       for (const ChainLink& link : snapshot_->pools[pool]->chain) {
         if (const auto said = link.plan->initial_health()) initial = *said;
       }
       // One that failed its probes until now proves itself as any other that is down.
-      if (initial == Health::kUnproven && was_down) initial = Health::kDown;
+      if (initial == Health::kUnproven && was_down) {
+        initial = Health::kDown;
+        log::warning("replica is down", {{"pool", snapshot_->pools[pool]->facts.name},
+                                         {"replica", id},
+                                         {"why", "it failed its probes when limpet ended"}});
+      }
       vitals->health.store(initial, std::memory_order_relaxed);
     }
   }
@@ -271,6 +279,7 @@ class Builder {
   std::shared_ptr<Snapshot> snapshot_;
   struct NewVitals {
     std::uint32_t pool;
+    std::string id;
     std::shared_ptr<Vitals> vitals;
     bool was_down;
   };

@@ -6,6 +6,7 @@ from harness.config import EVENLY, entry
 from harness.control import succeed
 from harness.deadline import wait_until
 from harness.life import shaped
+from harness.replica import say_who
 
 
 def again(daemon):
@@ -20,6 +21,7 @@ def test_a_state_set_by_hand_survives_a_restart_until_the_file_says_another_one(
     succeed(daemon, "replica", "down", "b")
     again(daemon)
     assert {who(daemon.once("GET", "/")) for _ in range(10)} == {"c"}
+    assert "still is pool=web replica=a state=drain" in daemon.errors(), daemon.errors()
     succeed(daemon, "replica", "ready", "b")
     again(daemon)
     assert {who(daemon.once("GET", "/")) for _ in range(10)} == {"b", "c"}
@@ -52,6 +54,24 @@ def test_a_session_of_an_earlier_life_of_its_replica_is_gone_after_a_restart_too
     jar = daemon.jar()
     jar.cookies = old
     assert outcome(jar.get())[:2] == ("moved", "gone")
+
+
+def test_a_replica_that_failed_its_probes_has_to_prove_itself_after_a_restart_too(life):
+    sick = {"a"}
+
+    def serve(peer, request):
+        if request.target == "/healthz":
+            return peer.answer(500 if peer.replica.id in sick else 200)
+        say_who(peer, request)
+    a, b = life.some("a", "b", handle=serve)
+    probes = 'active = { interval = "200ms", rise = 2, fall = 1 }\n'
+    daemon = life.daemon([a, b], health=probes, balance=EVENLY)
+    wait_until(lambda: "replica is down pool=web replica=a" in daemon.errors(), "a is down")
+    sick.clear()  # it is well again when the next process asks for the first time
+    again(daemon)
+    assert "it failed its probes when limpet ended" in daemon.errors(), daemon.errors()
+    daemon.wait_metric("limpet_replica_up", 1, replica="a")
+    assert 'replica is up pool=web replica=a why="2 good probes in a row"' in daemon.errors(), daemon.errors()
 
 
 def test_live_sessions_are_still_counted_after_a_restart(life):
