@@ -97,7 +97,7 @@ def test_when_limpets_own_certificate_expires_is_told(life):
     world = World(life, asks_client=True)
     own = world.ca.issue(common_name="limpet-itself", days=-1)
     daemon = world.daemon(f'cert = "{own.cert}"\nkey = "{own.key}"')
-    assert 0 < daemon.metrics().sum("limpet_tls_certificate_expiry_seconds", certificate=str(own.cert)) < time.time()
+    assert 0 < daemon.metrics().sum("limpet_cert_expiry_timestamp_seconds", name=str(own.cert)) < time.time()
     assert f"certificate {own.cert} expired at" in daemon.errors() and "pool=web" in daemon.errors()
 
 
