@@ -151,6 +151,15 @@ void ClientConnection::refuse(std::uint16_t status, std::string_view detail) {
 }
 
 void ClientConnection::on_end_of_bytes() {
+  // A request that came whole may wait for its turn, which on_errand() gives it.
+  if (state_ == State::kIdle && !in_.is_empty()) {
+    room_.loop().run_soon(*this);
+  } else {
+    end_input();
+  }
+}
+
+void ClientConnection::end_input() {
   switch (state_) {
     case State::kIdle:
     case State::kLingering:
@@ -182,7 +191,7 @@ void ClientConnection::on_errand() {
   if (has_ended_ && !is_closed() && !is_tunnel_) {
     feed_waiting();
     // Behind the end of bytes, what has been fed is all there will ever be.
-    if (!is_closed() && !is_paused_) on_end_of_bytes();
+    if (!is_closed() && !is_paused_) end_input();
     if (is_closed()) return room_.after_callback();
   }
   Connection::on_errand();

@@ -72,6 +72,8 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   void on_deadline() override;
   void on_errand() override;
 
+  /// Nothing comes behind what was fed.
+  void end_input();
   void count_in();
   [[gnu::noinline]] void become_http2();
   void begin_relay(RequestHead& head);
