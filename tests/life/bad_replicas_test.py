@@ -110,7 +110,7 @@ def resets_while_nobody_reads(life, head, frame, last):
         daemon_port = peer.socket.getpeername()[1]
         try:
             while True:
-                peer.send(frame(b"x" * 16000))
+                peer.send(frame(b"x" * 32000))
                 wait_until(lambda: unread_bytes(daemon_port, a.port) == 0, "the daemon reads", 0.3)
         except AssertionError:
             peer.send(frame(b"last words") + last)
@@ -122,7 +122,7 @@ def resets_while_nobody_reads(life, head, frame, last):
     daemon = life.daemon([a], workers=1, health=PATIENT, routes=routes)
     with daemon.client(receive_buffer=64 * 1024) as client:
         client.send(request("GET", "/", [("Connection", "close")]))
-        assert is_reset.wait(seconds(PATIENCE))
+        assert is_reset.wait(seconds(60))
         assert daemon.once("GET", "/own").status == 404, "the worker has seen the reset"
         was_cut = False
         try:
