@@ -238,12 +238,19 @@ void Relay::send_request() {
   if (!request.upgrade.empty()) prepare_upgrade();
   state_ = State::kAwaitingHead;
   exchange_.times.sent = room_.loop().now();
-  is_request_end_sent_ = false;
+  is_request_end_sent_ = is_let_on_ = false;
   replica()->send_head(request);
   send_held_body();
-  replica()->expect_within(pool_->plan->timeouts.response_head, FailureCause::kHeadTimeout,
-                           *room_.counters().timeout_response_head);
+  expect_head();
   resume_client();
+}
+
+// A head is owed by a replica that was told everything, or is asked whether the rest shall come.
+void Relay::expect_head() {
+  const bool is_asked = exchange_.request.expects_continue && !has_sent_body_ && !is_let_on_;
+  const bool is_owed = is_request_ended_ || is_asked;
+  replica()->expect_within(is_owed ? pool_->plan->timeouts.response_head : kForever,
+                           FailureCause::kHeadTimeout, *room_.counters().timeout_response_head);
 }
 
 // A WebSocket that came over HTTP/2 has no key (RFC 8441 section 5); a replica in HTTP/1 wants one.
@@ -310,8 +317,9 @@ void Relay::on_request_body(std::string_view bytes) {
     }
     return;
   }
-  has_sent_body_ = true;
+  const bool is_first = !std::exchange(has_sent_body_, true);
   replica()->send_body(bytes);
+  if (is_first && state_ == State::kAwaitingHead) expect_head();
   if (replica()->queued_bytes() > room_.pause_above_bytes()) pause_client();
 }
 
@@ -336,6 +344,7 @@ void Relay::on_request_end() {
   if (state_ == State::kReading) return on_body_seen();
   if (state_ == State::kAwaitingHead || state_ == State::kResponding || state_ == State::kJudging)
     send_held_body();
+  if (state_ == State::kAwaitingHead) expect_head();
 }
 
 void Relay::flush_replica() {
@@ -353,6 +362,10 @@ void Relay::on_replica_drained() { resume_client(); }
 void Relay::on_informational(ResponseHead& head) {
   if (is_client_started_) return;
   client_.send_informational(head);
+  if (head.status == 100 && state_ == State::kAwaitingHead) {
+    is_let_on_ = true;
+    expect_head();
+  }
 }
 
 void Relay::on_response_head(ResponseHead& head) {

@@ -127,6 +127,7 @@ class Relay final : public ListNode<Relay>,
   [[gnu::noinline]] [[nodiscard]] bool fits_upgrade(ResponseHead& head);
   [[gnu::noinline]] [[nodiscard]] bool is_tried_elsewhere(std::uint16_t status);
   void begin_response(ResponseHead& head);
+  void expect_head();
   void expect_more(BodyLength::Kind kind);
 
   // relay_reload.cc
@@ -194,6 +195,7 @@ class Relay final : public ListNode<Relay>,
   State state_ = State::kNew;
   bool is_request_ended_ = false;  ///< the request has arrived whole
   bool is_request_end_sent_ = false;
+  bool is_let_on_ = false;      ///< by the replica's 100: the rest is for the client to send
   bool has_sent_body_ = false;  ///< body bytes are gone: no other replica can be given them
   bool keeps_body_ = false;     ///< the request's whole body stays in held_body_
   bool is_answer_whole_ = false;

@@ -272,6 +272,51 @@ def test_a_post_that_timed_out_is_not_sent_again(life):
     assert a.count() + b.count() == 1
 
 
+def stalls_in_its_upload(daemon, head=b"", interim=0):
+    """A client that breaks off after one byte of ten, or before it where the replica is asked first."""
+    with daemon.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 10\r\n" + head + b"\r\n")
+        if interim:
+            assert client.response_head().status == interim
+        else:
+            client.send(b"a")
+        return client.response().status
+
+
+def test_a_client_that_stalls_in_its_upload_is_not_the_replicas_silence(life):
+    def serve(peer):
+        if peer.head().has("Expect"):
+            peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.wait_for_end()
+    a = life.replica(on_connection=serve)
+    daemon = life.daemon([a], timeouts='client_stall = "900ms"\nresponse_head = "300ms"', retry=ONE_TRY,
+                         health='active = { type = "off" }\npassive = { failures = 2, max_ejected = 100 }')
+    for _ in range(3):
+        assert stalls_in_its_upload(daemon) == 408
+    assert stalls_in_its_upload(daemon, b"Expect: 100-continue\r\n", interim=100) == 408
+    metrics = daemon.metrics()
+    assert metrics.sum("limpet_timeouts_total", kind="client_stall") == 4
+    assert metrics.sum("limpet_timeouts_total", kind="response_head") == 0
+    assert metrics.sum("limpet_replica_ejections_total") == 0
+
+
+def test_a_replica_that_was_told_everything_in_pieces_owes_its_head(life):
+    def serve(peer):
+        peer.head()
+        peer.wait_for_end()
+    a = life.replica(on_connection=serve)
+    daemon = life.daemon([a], timeouts='response_head = "300ms"', retry=ONE_TRY, health=PATIENT)
+    with daemon.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 10\r\n\r\na")
+        a.wait_for_requests(1)
+        client.send(b"b" * 9)
+        assert client.response().status == 504
+    with daemon.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+        assert client.response().status == 504, "it does not say whether the rest shall come"
+    daemon.wait_metric("limpet_timeouts_total", 2, kind="response_head")
+
+
 def test_a_replica_that_stops_in_mid_body_is_cut_after_response_body(life):
     def answer(peer, _):
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")

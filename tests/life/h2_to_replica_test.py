@@ -463,6 +463,15 @@ def test_a_request_that_takes_longer_than_response_head_to_come_is_not_the_repli
         assert client.response().status == 200
 
 
+def test_a_client_that_stalls_in_its_upload_is_not_the_replicas_silence(life):
+    a, _ = speaking(life)
+    daemon = balancing(life, a, pool_timeouts='response_head = "300ms"', timeouts='client_stall = "900ms"')
+    with daemon.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: test.example\r\nContent-Length: 3000\r\n\r\na")
+        assert client.response().status == 408
+    assert daemon.metrics().sum("limpet_timeouts_total", kind="response_head") == 0
+
+
 def test_a_replica_that_is_slow_but_takes_something_is_not_a_stall(life):
     def handle(stream, _):
         while len(stream.body) < 400000:
