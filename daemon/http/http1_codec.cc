@@ -32,6 +32,7 @@ void Http1Codec::on_end_of_bytes(StreamEvents& events) {
   }
   StreamEvent& event = events.add(StreamEvent::Kind::kFault);
   event.fault = Fault::kTruncated;
+  event.bytes = {};
   event.reason = "RFC 9112 section 8: the connection ended before the message did";
   reading_ = Reading::kBroken;
   keep_alive_ = false;

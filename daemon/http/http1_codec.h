@@ -188,7 +188,8 @@ class Http1Codec {
     scan_.reset();
     static_cast<void>(events.add(StreamEvent::Kind::kEnd));
   }
-  [[nodiscard]] std::size_t fail(Refusal refusal, StreamEvents& events);
+  [[nodiscard]] std::size_t fail(Refusal refusal, StreamEvents& events,
+                                 std::string_view accept = {});
 
   // http1_codec_write.cc
   void write_chunk_line(std::size_t bytes, Buffer& out);

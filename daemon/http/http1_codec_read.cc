@@ -144,10 +144,13 @@ std::size_t Http1Codec::read_head_of(std::string_view bytes, HeadHome& home, Str
     read = read_carefully<Head>(bytes, home, events);
     if (read.head == nullptr) return 0;
   }
-  if (head_bytes_ > limits_->header_bytes) return fail(kHeadTooLarge, events);
+  if (head_bytes_ > limits_->header_bytes)
+    return fail(kHeadTooLarge, events, read.head->fields.value(FieldName::kAccept));
   head_fields_ = static_cast<std::uint16_t>(read.head->fields.fields().size());
   const Refusal refusal = understand(*read.head, events);
-  return refusal.is_refused() ? fail(refusal, events) : read.bytes;
+  if (!refusal.is_refused()) [[likely]]
+    return read.bytes;
+  return fail(refusal, events, read.head->fields.value(FieldName::kAccept));
 }
 
 // RFC 9112 section 2.2: one empty line before a request line is skipped.
@@ -404,10 +407,11 @@ Refusal Http1Codec::read_trailer_fields(std::string_view section, const LineEnds
   return {};
 }
 
-std::size_t Http1Codec::fail(Refusal refusal, StreamEvents& events) {
+std::size_t Http1Codec::fail(Refusal refusal, StreamEvents& events, std::string_view accept) {
   StreamEvent& event = events.add(StreamEvent::Kind::kFault);
   event.fault = role_ == CodecRole::kServer ? refusal.fault : Fault::kBadResponse;
   event.reason = refusal.reason;
+  event.bytes = accept;
   reading_ = Reading::kBroken;
   keep_alive_ = false;
   arena_ = nullptr;

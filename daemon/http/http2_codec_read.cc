@@ -151,6 +151,7 @@ void Http2Session::finish_request(Http2Stream& stream, EndOfStream end) {
     event.fault = refusal.fault;
     event.code = 0;
     event.reason = refusal.reason;
+    event.bytes = head != nullptr ? head->fields.value(FieldName::kAccept) : std::string_view{};
     leave_arena(stream);
     stream.reading = Reading::kDropped;
     stream.is_to_be_reset = true;
@@ -288,6 +289,7 @@ void Http2Session::report(Http2Stream& stream, Refusal refusal, std::uint32_t co
   event.fault = role == CodecRole::kServer || is_from_peer ? refusal.fault : Fault::kBadResponse;
   event.code = static_cast<std::uint16_t>(std::min(code, kCodeMax));
   event.reason = refusal.reason;
+  event.bytes = {};
   stream.reading = Reading::kGone;
   stream.writing = Writing::kDone;
   leave_arena(stream);

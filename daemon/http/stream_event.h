@@ -61,8 +61,9 @@ struct StreamEvent {
     HeaderList* trailers;
     const char* reason;  ///< static text that cites the rule, for the log
   };
-  std::string_view
-      bytes;  ///< Borrows: the bytes given to feed(), so only until the caller reuses those
+  /// kBody: borrows the bytes given to feed(), so only until the caller reuses those. kFault:
+  /// Accept of a request head that was read and refused, in the head's arena; else empty.
+  std::string_view bytes;
 };
 
 /// The events of one feed(), in order; a vector whose appending costs a comparison.

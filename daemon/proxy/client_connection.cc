@@ -134,13 +134,15 @@ void ClientConnection::on_fault(const StreamEvent& event) {
     return;
   }
   if (state_ == State::kLingering) return;
-  refuse(status_of(event.fault), event.reason);
+  refuse(status_of(event.fault), event.reason, event.bytes);
 }
 
 // Answers what never became a request. It still is an exchange: logged and counted like any other.
-void ClientConnection::refuse(std::uint16_t status, std::string_view detail) {
+void ClientConnection::refuse(std::uint16_t status, std::string_view detail,
+                              std::string_view accept) {
   Arena& arena = arena_for(0);
   auto* head = new (arena.allocate(sizeof(RequestHead))) RequestHead(arena);
+  if (!accept.empty()) head->fields.add(FieldName::kAccept, accept);
   head->method_text = "-";
   head->target = head->path = "-";
   state_ = State::kBusy;

@@ -78,7 +78,7 @@ class ClientConnection final : public Connection, public ClientSide, public Clie
   [[gnu::noinline]] void become_http2();
   void begin_relay(RequestHead& head);
   void on_fault(const StreamEvent& event);
-  void refuse(std::uint16_t status, std::string_view detail);
+  void refuse(std::uint16_t status, std::string_view detail, std::string_view accept = {});
   void become_idle();
   void resume_request();
   void linger();

@@ -104,7 +104,7 @@ void Http2Client::on_event(const StreamEvent& event) {
       // Taking a request back is nobody's mistake.
       if (event.fault != Fault::kReset) room_.counters().bad_request(event.fault).add();
       if (is_answerable(event.fault)) {
-        stream->on_fault(status_of(event.fault), event.reason);
+        stream->on_fault(status_of(event.fault), event.reason, event.bytes);
       } else {
         stream->on_reset();
         if (stream->is_in_table()) on_stream_over(*stream);

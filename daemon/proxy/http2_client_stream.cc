@@ -34,9 +34,11 @@ void Http2ClientStream::begin(RequestHead& head) {
   expect_progress();
 }
 
-void Http2ClientStream::refuse(std::uint16_t status, std::string_view detail) {
+void Http2ClientStream::refuse(std::uint16_t status, std::string_view detail,
+                               std::string_view accept) {
   auto* head = new (arena_.allocate(sizeof(RequestHead))) RequestHead(arena_);
   head->version = HttpVersion::kHttp2;
+  if (!accept.empty()) head->fields.add(FieldName::kAccept, accept);
   head->method_text = "-";
   head->target = head->path = "-";
   has_had_exchange_ = true;
@@ -74,9 +76,10 @@ void Http2ClientStream::on_reset() {
   lose(0);
 }
 
-void Http2ClientStream::on_fault(std::uint16_t status, std::string_view reason) {
+void Http2ClientStream::on_fault(std::uint16_t status, std::string_view reason,
+                                 std::string_view accept) {
   if (relay_ == nullptr) {
-    refuse(status, reason);
+    refuse(status, reason, accept);
   } else {
     relay_->on_request_fault(status, reason);
   }

@@ -35,13 +35,13 @@ class Http2ClientStream final : public ClientStream,
   /// Whether it ever became an exchange, which then owns the memory.
   [[nodiscard]] bool has_had_exchange() const noexcept { return has_had_exchange_; }
   void begin(RequestHead& head);
-  void refuse(std::uint16_t status, std::string_view detail);
+  void refuse(std::uint16_t status, std::string_view detail, std::string_view accept = {});
   void on_body(std::string_view bytes);
   void on_trailers(HeaderList& trailers);
   void on_end();
   /// The client reset the stream, or broke a rule and limpet did.
   void on_reset();
-  void on_fault(std::uint16_t status, std::string_view reason);
+  void on_fault(std::uint16_t status, std::string_view reason, std::string_view accept);
   void on_drained();
 
   void send_informational(const ResponseHead& head) override;

@@ -230,6 +230,25 @@ def test_errors_are_json_for_a_client_that_accepts_json(life):
     assert response.get("X-Request-Id") in json.dumps(said), said
 
 
+def test_a_head_that_is_refused_is_answered_in_json_where_it_accepts_json(life):
+    daemon = life.daemon([life.replica()])
+    accept = b"Accept: application/json\r\n"
+    for head, status in ((b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400),
+                         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: tea\r\n", 417),
+                         (b"GET / HTTP/1.1\r\nHost: a b\r\n", 400)):
+        for fields, type in ((accept, "application/json"), (b"", "text/plain")):
+            with daemon.client() as client:
+                client.send(head + fields + b"\r\n")
+                response = client.response()
+                assert response.status == status and response.get("Content-Type").startswith(type), response
+                assert response.get("X-Request-Id") in response.text()
+    with H2Client(daemon.address) as client:
+        for fields, type in (([("accept", "application/json")], "application/json"), ([], "text/plain")):
+            stream = client.begin("POST", "/", [("expect", "tea"), *fields])
+            client.wait(lambda: stream.is_over, "the refusal")
+            assert stream.status == 417 and stream.get("content-type").startswith(type), stream
+
+
 def test_an_error_for_head_has_a_length_and_no_body(life):
     daemon = nobody_at_home(life)
     with daemon.client() as client:
