@@ -72,7 +72,7 @@ AffinityModule::AffinityModule(const AffinityPlan& plan, const ModuleServices& s
 
 ExchangeState& AffinityModule::state_of(Exchange& exchange) {
   void*& note = exchange.notes[slot_];
-  if (note == nullptr) {
+  if (note == nullptr) [[likely]] {
     auto* state = exchange.arena.make<ExchangeState>();
     reader_.read(exchange, *state);
     exchange.affinity.source = state->source == nullptr ? std::string_view{} : state->source->label;

@@ -40,8 +40,7 @@ class Latencies {
     held.store(std::max<std::uint32_t>(after, 1), std::memory_order_relaxed);
     // An error says nothing of how long an answer takes.
     if (how == Sampled::kGood)
-      grounds.halving =
-          are_like(before, sample) ? std::min(2 * grounds.halving, kHalvingMost) : kHalvingLeast;
+      grounds.halving = are_like(before, sample) ? next_longer(grounds.halving) : kHalvingLeast;
     grounds.noted_at = now;
   }
   /// Microseconds, 0 = nothing known.
@@ -64,6 +63,9 @@ class Latencies {
     Duration halving = kHalvingLeast;  ///< twice as long with each answer that is like it
   };
 
+  static constexpr Duration next_longer(Duration halving) noexcept {
+    return halving < kHalvingMost / 2 ? 2 * halving : kHalvingMost;
+  }
   // As where replicas are compared: within a factor of two all is noise.
   static bool are_like(std::uint32_t average_us, std::uint32_t sample_us) noexcept {
     return sample_us <= 2 * std::uint64_t{average_us} && average_us <= 2 * std::uint64_t{sample_us};
