@@ -221,4 +221,4 @@ def test_probes_of_a_replica_that_left_the_configuration_end(life):
             return True
         except AssertionError:
             return False
-    wait_until(quiet, "nobody probes a any more", 15)
+    wait_until(quiet, "nobody probes a any more", 40)

@@ -76,7 +76,7 @@ def test_what_the_client_says_last_reaches_a_replica_that_has_said_all(life):
         peer.send(SWITCH)
         peer.socket.shutdown(socket.SHUT_WR)
         peers.append(peer)
-        assert may_read.wait(seconds(20))
+        assert may_read.wait(seconds(60))
         came.append(len(peer.stream.rest()))
     a = life.replica(on_connection=serve, receive_buffer=4096)
     daemon = life.daemon([a], workers=1, limits=ROOMY)
@@ -90,7 +90,7 @@ def test_what_the_client_says_last_reaches_a_replica_that_has_said_all(life):
         client.half_close()
         daemon.wait_log(lambda e: e["status"] == 101, "the tunnel is over")
         may_read.set()
-        wait_until(lambda: came, "the replica has read to the end", 10)
+        wait_until(lambda: came, "the replica has read to the end", 60)
     assert came == [sent]
 
 
