@@ -59,7 +59,7 @@ template <typename Head>
   // The bound is kept from the compiler, which would copy word by word.
   asm("" : "+r"(copied));
   std::memcpy(copy, bytes.data(), copied);
-  Head* const head = new (place) Head(arena);
+  Head* const head = new (place) Head(arena);  // NOLINT(cppcoreguidelines-owning-memory)
   head->fields.lend(reinterpret_cast<Field*>(place + sizeof(Head)), HeaderList::kFirstCapacity);
   if (!read_quick_head(copy, copied, limits, head->fields, found)) return nullptr;
   // What was copied of the body is not taken.

@@ -14,7 +14,7 @@ namespace limpet {
 
 namespace {
 
-constexpr auto bit = HeaderList::bit;
+constexpr std::uint64_t bit(FieldName id) noexcept { return HeaderList::bit(id); }
 
 // What the codec says itself, whatever stands in the list.
 constexpr std::uint64_t kOwnFields = bit(FieldName::kConnection) | bit(FieldName::kContentLength) |

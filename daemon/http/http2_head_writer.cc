@@ -15,7 +15,7 @@ namespace limpet {
 
 namespace {
 
-constexpr auto bit = HeaderList::bit;
+constexpr std::uint64_t bit(FieldName id) noexcept { return HeaderList::bit(id); }
 
 // RFC 9113 section 8.2.2; the length is said by whoever knows it.
 constexpr std::uint64_t kNeverWritten =

@@ -13,7 +13,7 @@ namespace limpet {
 namespace {
 
 // What a client may send ahead while its request is being answered; more stays in the kernel.
-constexpr std::size_t kPipelinedBytesMax = 16 * 1024;
+constexpr std::size_t kPipelinedBytesMax = std::size_t{16} * 1024;
 // How long a closing connection is read out, so that the last answer is not destroyed by a reset
 // (RFC 9112 section 9.6).
 constexpr std::chrono::seconds kLingering{2};

@@ -128,7 +128,8 @@ void Connection::resume() {
   // Bytes that already wait must stay in front, so new ones are read behind them; otherwise they
   // are read into the worker's scratch memory, and only what remains of it after feeding is kept.
   const bool has_waiting = !in_.is_empty();
-  const std::size_t wanted = has_waiting ? 16 * 1024 : room_.scratch().size();
+  constexpr std::size_t kBehindBytes = std::size_t{16} * 1024;
+  const std::size_t wanted = has_waiting ? kBehindBytes : room_.scratch().size();
   char* place = has_waiting ? in_.reserve(wanted) : room_.scratch().data();
   const Moved moved = transport_.read({place, wanted});
   switch (moved.how) {

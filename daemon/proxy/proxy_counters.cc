@@ -44,7 +44,10 @@ ProxyCounters::ProxyCounters(MetricSet& metrics) {
   http2_replicas = side("replica");
   redials = &metrics.counter("limpet_redials_total");
   for (std::size_t i = 0; i < kFaults; ++i) {
-    const std::uint16_t status = status_of(static_cast<Fault>(i));
+    const auto fault = static_cast<Fault>(i);
+    // What is never a request's has no row of its own.
+    const bool is_of_request = fault != Fault::kNone && fault != Fault::kBadResponse;
+    const std::uint16_t status = status_of(is_of_request ? fault : Fault::kBadRequest);
     bad_requests[i] =
         &metrics.counter("limpet_bad_requests_total", {{"status", std::to_string(status)}});
   }

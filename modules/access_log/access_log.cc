@@ -35,10 +35,10 @@ class AccessLogPlan final : public ModulePlan {
  public:
   AccessLogPlan(Format format, Query query) noexcept : format_(format), query_(query) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return phase == Phase::kDone && format_ != Format::kOff;
   }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<AccessLog>(format_, query_, services.worker);
   }
 

@@ -117,7 +117,9 @@ Verdict AffinityModule::follow_token(Turn turn) {
   return choose(turn, replica, Outcome::kHit, Cause::kNone);
 }
 
-Verdict AffinityModule::carry(Turn turn, Cause cause, const Replica* home) {
+// Once more at most: a session that was lost on the way is looked for at no other place.
+Verdict AffinityModule::carry(Turn turn, Cause cause,  // NOLINT(misc-no-recursion)
+                              const Replica* home) {
   Exchange& exchange = turn.exchange();
   const SessionCarrier::Place place = exchange.carrier->find(exchange, turn.state.session_id);
   switch (place.kind) {
@@ -138,7 +140,8 @@ Verdict AffinityModule::carry(Turn turn, Cause cause, const Replica* home) {
   return end(turn, cause, settings_.policy_for(cause, turn.state.source->kind));
 }
 
-Verdict AffinityModule::follow_moved(Turn turn, const SessionCarrier::Place& place) {
+Verdict AffinityModule::follow_moved(Turn turn,  // NOLINT(misc-no-recursion)
+                                     const SessionCarrier::Place& place) {
   Exchange& exchange = turn.exchange();
   exchange.session.original_id = place.original_id;
   exchange.session.is_carried = true;
@@ -207,7 +210,8 @@ Verdict AffinityModule::settle(Turn turn, Cause cause, const Replica* replica) {
   if (replica != nullptr && wait(turn, cause, *replica, policy.wait)) return Verdict::kSettled;
   if (policy.is_carried_if_possible && is_loss(cause) && may_carry(turn.exchange(), turn.state))
     return carry(turn, cause, nullptr);
-  if (policy.then == Measure::kKeep) return choose(turn, *replica, Outcome::kHit, cause);
+  if (policy.then == Measure::kKeep && replica != nullptr)
+    return choose(turn, *replica, Outcome::kHit, cause);
   return end(turn, cause, policy);
 }
 

@@ -200,17 +200,17 @@ class BalancePlan final : public ModulePlan {
  public:
   explicit BalancePlan(BalanceSettings settings) : settings_(std::move(settings)) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return phase == Phase::kSelect || phase == Phase::kDone;
   }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     if (services.pool == nullptr) return std::make_unique<NoBalance>();
     return std::make_unique<Balance>(settings_, services);
   }
-  std::optional<ReplicaLimits> limits() const noexcept override {
+  [[nodiscard]] std::optional<ReplicaLimits> limits() const noexcept override {
     return ReplicaLimits{settings_.requests_max, settings_.sessions_max};
   }
-  std::uint32_t panic_threshold_percent() const noexcept override {
+  [[nodiscard]] std::uint32_t panic_threshold_percent() const noexcept override {
     return settings_.panic_threshold_percent;
   }
 

@@ -30,8 +30,8 @@ class Greeting final : public Module {
 class GreetingPlan final : public ModulePlan {
  public:
   explicit GreetingPlan(std::string header) : header_(std::move(header)) {}
-  bool wants(Phase phase) const noexcept override { return phase == Phase::kRequest; }
-  std::unique_ptr<Module> start(const ModuleServices&) const override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override { return phase == Phase::kRequest; }
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices&) const override {
     return std::make_unique<Greeting>(header_);
   }
 

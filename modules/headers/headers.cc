@@ -38,13 +38,13 @@ class HeadersPlan final : public ModulePlan {
  public:
   explicit HeadersPlan(HeaderSettings settings) : settings_(std::move(settings)) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     const bool changes_requests =
         !settings_.request.is_empty() || !settings_.certificate.is_empty();
     return (phase == Phase::kRequest && changes_requests) ||
            (phase == Phase::kResponse && !settings_.response.is_empty());
   }
-  std::unique_ptr<Module> start(const ModuleServices&) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices&) const override {
     return std::make_unique<Headers>(settings_);
   }
 

@@ -72,14 +72,17 @@ class HealthPlan final : public ModulePlan {
  public:
   explicit HealthPlan(HealthSettings settings) : settings_(std::move(settings)) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return settings_.passive.is_on() && (phase == Phase::kFailure || phase == Phase::kDone);
   }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<HealthModule>(settings_.passive, services);
   }
-  std::optional<Health> initial_health() const noexcept override { return settings_.initial; }
-  std::unique_ptr<ProbeJudge> judge(const PoolFacts& pool, const Replica& replica) const override {
+  [[nodiscard]] std::optional<Health> initial_health() const noexcept override {
+    return settings_.initial;
+  }
+  [[nodiscard]] std::unique_ptr<ProbeJudge> judge(const PoolFacts& pool,
+                                                  const Replica& replica) const override {
     if (!settings_.active.is_on) return nullptr;
     return std::make_unique<Judge>(settings_.active, pool, replica);
   }

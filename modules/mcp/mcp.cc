@@ -19,11 +19,11 @@ class McpPlan final : public ModulePlan {
   McpPlan(McpSettings settings, std::shared_ptr<PoolState> state)
       : settings_(std::move(settings)), state_(std::move(state)) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return state_ != nullptr && phase != Phase::kFailure;
   }
-  bool wants_ticks() const noexcept override { return state_ != nullptr; }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] bool wants_ticks() const noexcept override { return state_ != nullptr; }
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<McpModule>(settings_, *state_, services);
   }
 

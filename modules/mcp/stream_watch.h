@@ -62,7 +62,7 @@ class StreamWatch final : public ResponseHook, private SseSink {
  private:
   std::string_view on_body(std::string_view bytes, Buffer& scratch) override;
   std::string_view on_end(Buffer& scratch) override;
-  bool is_between() const noexcept override;
+  [[nodiscard]] bool is_between() const noexcept override;
   Mend on_lost(Exchange& exchange, const Failure& failure, Buffer& last) override;
   bool on_continued(Exchange& exchange, const ResponseHead& head) override;
   void on_event(const SseEvent& event) override;

@@ -102,8 +102,8 @@ class Metrics final : public Module {
 
 class MetricsPlan final : public ModulePlan {
  public:
-  bool wants(Phase phase) const noexcept override { return phase == Phase::kDone; }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override { return phase == Phase::kDone; }
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<Metrics>(services);
   }
 };

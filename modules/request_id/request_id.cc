@@ -140,10 +140,10 @@ class RequestIdPlan final : public ModulePlan {
  public:
   explicit RequestIdPlan(RequestIdSettings settings) : settings_(std::move(settings)) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return phase == Phase::kRequest || phase == Phase::kResponse;
   }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<RequestId>(settings_, services);
   }
 

@@ -148,14 +148,16 @@ class RetryPlan final : public ModulePlan {
  public:
   explicit RetryPlan(const RetrySettings& settings) : settings_(settings) {}
 
-  bool wants(Phase phase) const noexcept override {
+  [[nodiscard]] bool wants(Phase phase) const noexcept override {
     return settings_.attempts_max > 1 && (phase == Phase::kFailure || phase == Phase::kDone);
   }
-  std::unique_ptr<Module> start(const ModuleServices& services) const override {
+  [[nodiscard]] std::unique_ptr<Module> start(const ModuleServices& services) const override {
     return std::make_unique<Retry>(settings_, services);
   }
-  std::uint32_t attempts_max() const noexcept override { return settings_.attempts_max; }
-  bool retries_status(std::uint16_t status) const noexcept override {
+  [[nodiscard]] std::uint32_t attempts_max() const noexcept override {
+    return settings_.attempts_max;
+  }
+  [[nodiscard]] bool retries_status(std::uint16_t status) const noexcept override {
     return settings_.attempts_max > 1 && settings_.on.lists_status(status);
   }
 
