@@ -136,8 +136,9 @@ def test_a_stream_that_every_replica_cuts_at_once_is_not_opened_for_ever(life):
     life.replicas.extend(replicas)
     patient = 'active = { type = "off" }\ninitial = "up"\npassive = { failures = 0 }'
     daemon = life.daemon(replicas, pool_keys=MCP, workers=1, health=patient)
-    listen(daemon)
+    client = listen(daemon)  # who stays until the end is seen
     daemon.wait_log(lambda e: e["ending"] == "replica-failed", "the client is to ask anew")
+    client.close()
     assert sum(len(replica.listening) for replica in replicas) < 10
 
 
