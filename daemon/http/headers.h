@@ -103,7 +103,6 @@ class Field {
   /// Whether line() is what to send, if it is to be sent: the HTTP/1 writer copies runs of such
   /// fields in one piece.
   [[nodiscard]] bool is_line() const noexcept { return is_line_; }
-  [[nodiscard]] bool stands_as_line() const noexcept { return is_line_ && !is_removed_; }
   /// The whole line, with its CRLF; only where is_line().
   [[nodiscard]] std::string_view line() const noexcept { return {name_data_, line_bytes()}; }
   /// What it takes as a line of HTTP/1.

@@ -119,6 +119,13 @@ struct Run {
   return put_each(at, list.fields().subspan(as_it_came.size()), 0, run);
 }
 
+[[gnu::always_inline]] inline char* put_method(char* at, const RequestHead& head) noexcept {
+  if (head.method == Method::kGet) return put(at, "GET ");
+  at = text::put_short(at, head.method_text);
+  *at++ = ' ';
+  return at;
+}
+
 inline char* put_status_line(char* at, const ResponseHead& head, std::string_view reason) noexcept {
   if (head.status == 200 && text::equals(reason, "OK")) return put(at, "HTTP/1.1 200 OK\r\n");
   at = put(at, "HTTP/1.1 ");
@@ -187,17 +194,6 @@ void Http1Codec::begin_writing(BodyLength body, Writing unknown) noexcept {
       return;
   }
 }
-
-namespace {
-
-[[gnu::always_inline]] inline char* put_method(char* at, const RequestHead& head) noexcept {
-  if (head.method == Method::kGet) return put(at, "GET ");
-  at = text::put_short(at, head.method_text);
-  *at++ = ' ';
-  return at;
-}
-
-}  // namespace
 
 void Http1Codec::write_request_head(const RequestHead& head, Buffer& out) {
   method_ = head.method;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Answers: limpet's own responses as the relay gives them (status, redirect, Retry-After), and the
-// fields that every response gets on its way to the client. The bodies are made by
-// http/local_answer.h.
+// Answers: limpet's own responses as the relay gives them (status, redirect, Retry-After). The
+// bodies are made by http/local_answer.h; what every response gets on its way,
+// http/response_lines.h.
 
 #include <string_view>
 

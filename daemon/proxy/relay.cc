@@ -319,7 +319,9 @@ void Relay::on_request_body(std::string_view bytes) {
   }
   const bool is_first = !std::exchange(has_sent_body_, true);
   replica()->send_body(bytes);
-  if (is_first && state_ == State::kAwaitingHead) expect_head();
+  // A client need not wait to be let on.
+  if (is_first && exchange_.request.expects_continue && state_ == State::kAwaitingHead)
+    expect_head();
   if (replica()->queued_bytes() > room_.pause_above_bytes()) pause_client();
 }
 

@@ -4,8 +4,8 @@
 import threading
 
 from harness import h2_frames as f
-from harness.deadline import PATIENCE, seconds
 from harness.h2 import H2Client
+from harness.interim import asking_after
 
 METHOD, SCHEME, AUTHORITY, PATH = f.request_fields()
 PSEUDO = [METHOD, SCHEME, AUTHORITY, PATH]
@@ -315,14 +315,7 @@ def test_a_body_that_does_not_come_ends_its_stream_after_client_stall_and_no_oth
 
 def test_a_replica_may_think_for_longer_than_client_stall_before_it_asks_for_the_body(life):
     thought = threading.Event()
-
-    def serve(peer):
-        if peer.head().target == "/stall":
-            return peer.wait_for_end()
-        assert thought.wait(seconds(PATIENCE))
-        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        peer.answer(200, peer.stream.exactly(5))
-    a = life.replica(on_connection=serve)
+    a = life.replica(on_connection=asking_after(thought))
     daemon = life.daemon([a], timeouts='client_stall = "300ms"')
     with H2Client(daemon.address) as client:
         asking = [client.begin("POST", "/", [("content-length", "5"), ("expect", "100-continue")], end=False)

@@ -5,6 +5,7 @@ import threading
 
 from harness.client import request
 from harness.deadline import PATIENCE, seconds, wait_until
+from harness.interim import asking_after
 from harness.message import Truncated
 
 EXPECTING = (b"POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
@@ -32,14 +33,7 @@ def test_expect_100_continue_is_answered_by_the_replica(life):
 
 def test_a_replica_may_think_for_longer_than_client_stall_before_it_asks_for_the_body(life):
     thought = threading.Event()
-
-    def serve(peer):
-        if peer.head().target == "/stall":
-            return peer.wait_for_end()
-        assert thought.wait(seconds(PATIENCE))
-        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        peer.answer(200, peer.stream.exactly(5))
-    a = life.replica(on_connection=serve)
+    a = life.replica(on_connection=asking_after(thought))
     daemon = life.daemon([a], timeouts='client_stall = "300ms"')
     with daemon.client() as client, daemon.client() as lazy:
         for one in (client, lazy):

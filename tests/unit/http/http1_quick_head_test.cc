@@ -110,7 +110,7 @@ TEST_CASE("quick head: a usual head is read, and borrows from the copy") {
   CHECK(head.charged_bytes == 4 + 1 + 14 + 3 + 64);
   CHECK(fields_text(fields) == "host=a|mcp-session-id=1 2");
   CHECK(fields.fields()[1].id == FieldName::kMcpSessionId);
-  CHECK(fields.fields()[0].stands_as_line());
+  CHECK(fields.fields()[0].is_line());
 }
 
 TEST_CASE("quick head: what is incomplete or unusual is left alone") {

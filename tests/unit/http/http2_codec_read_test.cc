@@ -24,7 +24,7 @@ TEST_CASE("h2: a GET is read like one of HTTP/1") {
   CHECK(head.authority == "a.example");
   CHECK(head.path == "/");
   CHECK(fields_text(head.fields) == "host=a.example|user-agent=x|accept=*/*");
-  CHECK(head.fields.find(FieldName::kUserAgent)->stands_as_line());
+  CHECK(head.fields.find(FieldName::kUserAgent)->is_line());
   CHECK(client.codec().streams_open() == 1);
 }
 

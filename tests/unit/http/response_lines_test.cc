@@ -29,7 +29,7 @@ TEST_CASE("response lines: Date and Via are added side by side") {
   Response response(HttpVersion::kHttp11);
   CHECK(response.with(lines) == "date=Sun, 06 Nov 1994 08:49:37 GMT|via=1.1 limpet");
   const auto fields = response.head.fields.fields();
-  CHECK(fields[0].stands_as_line());
+  CHECK(fields[0].is_line());
   CHECK(fields[0].line().end() == fields[1].line().begin());
   CHECK(lines.date(kSecond) == "Sun, 06 Nov 1994 08:49:37 GMT");
 }
